@@ -1,0 +1,1 @@
+"""Looks at the answers of queries; never computes one."""

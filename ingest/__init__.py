@@ -1,0 +1,1 @@
+"""From an S3 object to typed rows in the lake, exactly once."""

@@ -1,0 +1,112 @@
+"""What every text format parses: a block of whole lines, and what comes back: rows, rejects and skipped lines.
+
+Many small objects of one format and layout are put back to back into one block, so that the cost of a call is paid once
+a block and not once an object. Every line ends as exactly one of row, reject or skipped: `Parsed` refuses anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ingest.formats.object_key import ObjectKey
+
+Indices = npt.NDArray[np.int64]
+
+
+class Reason(StrEnum):
+    """Why a record could not be read; the closed list that `rejects.reason` holds."""
+
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    MALFORMED_LINE = "malformed_line"
+    BAD_VALUE = "bad_value"
+    TIME_OUT_OF_RANGE = "time_out_of_range"
+    INVALID_UTF8 = "invalid_utf8"
+    MISSING_HEADER = "missing_header"
+    DAMAGED_OBJECT = "damaged_object"
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A line that could not be read: its index in the block, why, and what exactly."""
+
+    at: int
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True)
+class Block:
+    r"""Whole lines of one or more objects of one layout.
+
+    `data` holds the lines, each ended by `\n`; `keys[i]` is the key of the i-th object and `line_counts[i]` how many of
+    the lines are its own. `layout` is what the format's `layout` function said of them all.
+    """
+
+    data: bytes
+    keys: Sequence[ObjectKey]
+    line_counts: Sequence[int]
+    layout: str
+
+    @cached_property
+    def ends(self) -> Indices:
+        """Offset just after each line's newline."""
+        found = np.flatnonzero(np.frombuffer(self.data, dtype=np.uint8) == 10).astype(np.int64) + 1
+        if len(found) != sum(self.line_counts):
+            raise ValueError(f"block says {sum(self.line_counts)} lines and holds {len(found)}")
+        return found
+
+    @cached_property
+    def object_of(self) -> npt.NDArray[np.int32]:
+        """For each line, the index of its object."""
+        return np.repeat(np.arange(len(self.keys), dtype=np.int32), self.line_counts)
+
+    @cached_property
+    def line_of(self) -> npt.NDArray[np.int32]:
+        """For each line, its number in its object, from 1."""
+        counts = np.asarray(self.line_counts, dtype=np.int64)
+        firsts = np.repeat(np.cumsum(counts) - counts, counts)
+        return (np.arange(len(firsts)) - firsts + 1).astype(np.int32)
+
+    def start(self, at: int) -> int:
+        """Offset of a line in `data`."""
+        return 0 if at == 0 else int(self.ends[at - 1])
+
+    def line(self, at: int) -> bytes:
+        r"""A line's bytes, without its end (`\n` or `\r\n`)."""
+        return self.data[self.start(at) : int(self.ends[at])].rstrip(b"\r\n")
+
+    def offset(self, at: int) -> int:
+        """Offset of a line within its own (decompressed) object."""
+        first = at - int(self.line_of[at]) + 1
+        return self.start(at) - self.start(first)
+
+    def __len__(self) -> int:
+        return int(sum(self.line_counts))
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What became of a block: rows (the format's own columns and `extra`), rejects, and skipped lines.
+
+    `at[i]` is the block's line that row i came from.
+    """
+
+    rows: pa.Table
+    at: Indices
+    rejects: Sequence[Rejected] = field(default_factory=list)
+    skipped: Indices = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    def check(self, lines: int) -> Parsed:
+        """Itself, once every line is accounted for exactly once; ValueError otherwise (a bug in the format)."""
+        if self.rows.num_rows != len(self.at) or len(self.at) + len(self.rejects) + len(self.skipped) != lines:
+            raise ValueError(
+                f"{lines} lines gave {self.rows.num_rows} rows, {len(self.rejects)} rejects, {len(self.skipped)} skipped"
+            )
+        return self

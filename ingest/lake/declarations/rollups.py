@@ -1,0 +1,99 @@
+"""Columns of the four rollups: additive counts that every source object contributes to.
+
+Keyed on raw ids, never on display names; an object that is replaced first contributes its old counts as negatives.
+"""
+
+from ingest.lake.schema import Column, Table, Type
+
+_DAY = Column("day", Type.DATE, "Day of the row's time, UTC; the partition")
+
+CALL_MINUTES = Table(
+    "call_minutes",
+    "Requests per minute, caller, service and outcome",
+    (
+        Column("minute", Type.TIME, "Start of the minute"),
+        Column("front_door", Type.TEXT, "lattice or alb"),
+        Column("service", Type.TEXT, "Lattice service ARN, or the load balancer (elb)"),
+        Column("host", Type.TEXT, "Host asked for, where the request reached a target; else 'other'"),
+        Column("service_network", Type.TEXT, "Service network's ARN"),
+        Column("caller_principal", Type.TEXT, "Role or user ARN without the session"),
+        Column(
+            "caller_key",
+            Type.TEXT,
+            "The principal, else the certificate's subject, else vpc/ip for private addresses, else 'internet'",
+        ),
+        Column("caller_account", Type.TEXT, "Account of the principal, else of the source VPC"),
+        Column("caller_vpc", Type.TEXT, "Source VPC, where the log says it"),
+        Column("target_group", Type.TEXT, "Target group's ARN"),
+        Column("kind", Type.TEXT, "http, grpc, websocket or tls"),
+        Column("outcome", Type.TEXT, "ok, client_error, denied, server_error or no_response"),
+        Column("status_class", Type.INT, "1 to 5: the status code's first digit"),
+        Column("auth_decision", Type.TEXT, "allowed, denied or not_evaluated"),
+        Column("denied_by", Type.TEXT, "Layer that refused; application for the application's own 403"),
+        Column("signed", Type.BOOL, "Whether the caller had a principal"),
+        Column("ip_version", Type.INT, "4 or 6: the caller's address"),
+        Column("requests", Type.LONG, "Requests"),
+        Column("bytes_in", Type.LONG, "Bytes received from callers", "bytes"),
+        Column("bytes_out", Type.LONG, "Bytes sent to callers", "bytes"),
+        _DAY,
+    ),
+    time="minute",
+)
+
+CALL_HOURS = Table(
+    "call_hours",
+    "Latency per hour in logarithmic buckets; kinds http and grpc only",
+    (
+        Column("hour", Type.TIME, "Start of the hour"),
+        Column("front_door", Type.TEXT, "lattice or alb"),
+        Column("service", Type.TEXT, "Lattice service ARN, or the load balancer (elb)"),
+        Column("host", Type.TEXT, "Host asked for, where the request reached a target; else 'other'"),
+        Column("caller_principal", Type.TEXT, "Role or user ARN without the session"),
+        Column("caller_key", Type.TEXT, "As in call_minutes"),
+        Column("target_group", Type.TEXT, "Target group's ARN"),
+        Column("part", Type.TEXT, "total, front_door, target or response"),
+        Column("bucket", Type.INT, "-1 for 0 ms or less, else floor(ln(ms) / ln(1.1))"),
+        Column("requests", Type.LONG, "Requests in the bucket"),
+        _DAY,
+    ),
+    time="hour",
+)
+
+ENDPOINT_HOURS = Table(
+    "endpoint_hours",
+    "Which addresses callers were seen at (source) and services answered at (target), per hour",
+    (
+        Column("hour", Type.TIME, "Start of the hour"),
+        Column("side", Type.TEXT, "source or target"),
+        Column("id", Type.TEXT, "source: the principal; target: Lattice service ARN, or the ALB's target group ARN"),
+        Column("vpc", Type.TEXT, "VPC, where the log says it"),
+        Column("ip", Type.TEXT, "Address"),
+        Column("port", Type.INT, "Port; NULL on the source side"),
+        Column("sightings", Type.LONG, "Requests that show it"),
+        _DAY,
+    ),
+    time="hour",
+)
+
+FLOW_HOURS = Table(
+    "flow_hours",
+    "Flows per hour and pair of addresses, replies folded into their connection",
+    (
+        Column("hour", Type.TIME, "Start of the hour"),
+        Column("src_ip", Type.TEXT, "The side that opened the connection, as far as ports tell"),
+        Column("dst_ip", Type.TEXT, "The side that was connected to"),
+        Column("server_port", Type.INT, "Port that was connected to"),
+        Column("protocol", Type.INT, "IANA protocol number"),
+        Column("direction", Type.TEXT, "ingress or egress, seen from the interface, of the connection"),
+        Column("action", Type.TEXT, "ACCEPT or REJECT"),
+        Column("reject_reason", Type.TEXT, "BPA or EC"),
+        Column("vpc", Type.TEXT, "VPC of the interface"),
+        Column("interface_id", Type.TEXT, "Network interface"),
+        Column("traffic_path", Type.INT, "As logged for egress"),
+        Column("flows", Type.LONG, "Flow records"),
+        Column("packets", Type.LONG, "Packets, both directions", "packets"),
+        Column("bytes", Type.LONG, "Bytes, both directions", "bytes"),
+        _DAY,
+    ),
+    time="hour",
+)

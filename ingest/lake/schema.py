@@ -1,0 +1,111 @@
+"""What a table of the lake is: columns declared once, every other form derived.
+
+A `Table` gives the Arrow schema that writers fill, the DuckDB types that an empty lake's views have, the SQL comments
+of the shell and the documentation page. Nothing else in eastwest spells a column's type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+import pyarrow as pa
+
+
+class Type(Enum):
+    """A column's type: its letter in the documentation, its DuckDB name and its Arrow type."""
+
+    TIME = ("T", "timestamp with time zone", pa.timestamp("us", tz="UTC"))
+    DATE = ("D", "date", pa.date32())
+    TEXT = ("S", "varchar", pa.string())
+    INT = ("I", "integer", pa.int32())
+    LONG = ("L", "bigint", pa.int64())
+    REAL = ("F", "double", pa.float64())
+    BOOL = ("B", "boolean", pa.bool_())
+
+    def __init__(self, letter: str, duckdb: str, arrow: pa.DataType) -> None:
+        self.letter = letter
+        self.duckdb = duckdb
+        self.arrow = arrow
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its public name, type and meaning; `unit` where it has one; `aws` is AWS's own spelling of it."""
+
+    name: str
+    type: Type
+    about: str
+    unit: str | None = None
+    aws: str | None = None
+
+    @property
+    def comment(self) -> str:
+        """The meaning with its unit, as shown by the shell and the documentation."""
+        return f"{self.about} [{self.unit}]" if self.unit else self.about
+
+
+@dataclass(frozen=True)
+class Table:
+    """One Delta table.
+
+    `time` is the column that a time window prunes by (its min and max are kept in every file's statistics);
+    `partition` is 'day', or None for small tables; `version` grows by one with every added column and is carried in
+    file names, so that a reader knows a file's columns without opening it.
+    """
+
+    name: str
+    about: str
+    columns: tuple[Column, ...]
+    time: str
+    partition: str | None = "day"
+    version: int = 1
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        names = [column.name for column in self.columns]
+        if len(set(names)) != len(names) or self.time not in names:
+            raise ValueError(f"table {self.name}: column names repeat, or {self.time} is not one of them")
+
+    @property
+    def names(self) -> list[str]:
+        """Column names, in order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def arrow(self) -> pa.Schema:
+        """The Arrow schema, each field carrying its comment."""
+        return pa.schema([pa.field(c.name, c.type.arrow, metadata={"comment": c.comment}) for c in self.columns])
+
+    @property
+    def file_columns(self) -> list[str]:
+        """The columns inside a data file: all but the partition column, which is in its path."""
+        return [name for name in self.names if name != self.partition]
+
+    def column(self, name: str) -> Column:
+        """The column of that name; KeyError when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name} has no column {name}")
+
+    def empty(self) -> pa.Table:
+        """No rows, the right types."""
+        return self.arrow.empty_table()
+
+
+LINEAGE = (
+    Column("extra", Type.TEXT, "Fields AWS wrote that have no column yet: a JSON object, unnamed ones keyed field_N"),
+    Column("log_object", Type.TEXT, "URI of the source object this row was read from"),
+    Column("log_line", Type.INT, "Line in that object, counted from 1 (Parquet input: row)"),
+    Column("log_account", Type.TEXT, "Account in the object's key; NULL where the key does not tell"),
+    Column("log_region", Type.TEXT, "Region in the object's key; NULL where the key does not tell"),
+    Column("day", Type.DATE, "Day of the row's own time, UTC; the partition"),
+)
+"""Columns that every source table ends with."""
+
+
+def source_table(name: str, about: str, columns: Iterable[Column], *, time: str, source: str) -> Table:
+    """A table that holds one AWS log format: its documented fields, then the lineage columns."""
+    return Table(name, about, (*columns, *LINEAGE), time=time, source=source)
