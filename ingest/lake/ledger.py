@@ -1,0 +1,33 @@
+"""The ledger: which source objects are already in the lake. What is new is decided here, never by a time watermark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+import pyarrow as pa
+
+from ingest.lake.declarations import OBJECTS
+from ingest.lake.tables import Lake
+
+# An inner join, not an anti join: the engine then hashes the listing, which is small, and streams the ledger past it.
+_KNOWN = "select distinct listed.at from known join listed using (log_object, etag)"
+
+
+def unknown(lake: Lake, uris: Sequence[str], etags: Sequence[str]) -> list[int]:
+    """Indices of the objects (URI and ETag, pairwise) that the ledger does not hold, in the given order."""
+    handle = lake.open(OBJECTS)
+    if handle is None or not uris:
+        return list(range(len(uris)))
+    listed = pa.table({"log_object": list(uris), "etag": list(etags), "at": list(range(len(uris)))})
+    with duckdb.connect() as connection:
+        connection.register("listed", listed)
+        if lake.is_local:
+            files = [file.uri for file in lake.snapshot(OBJECTS).files]
+            if not files:
+                return list(range(len(uris)))
+            connection.read_parquet(files).create_view("known")
+        else:
+            connection.register("known", handle.to_pyarrow_dataset())
+        known = {at for (at,) in connection.execute(_KNOWN).fetchall()}
+    return [at for at in range(len(uris)) if at not in known]

@@ -1,0 +1,38 @@
+"""The lake's bytes: one object store for a local folder and for S3, so that nothing else tells them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from obstore.store import LocalStore, ObjectStore, S3Store
+
+from ingest.errors import LakeError
+
+
+def is_remote(uri: str) -> bool:
+    """Whether the URI names an object store rather than a folder."""
+    return uri.startswith("s3://")
+
+
+def normalise(uri: str) -> str:
+    """A lake's URI without a trailing slash; a folder as an absolute path."""
+    if is_remote(uri):
+        return uri.rstrip("/")
+    if "://" in uri and not uri.startswith("file://"):
+        raise LakeError(f"lake {uri}: only a folder or s3://bucket/prefix can hold a lake")
+    return str(Path(uri.removeprefix("file://")).expanduser().absolute())
+
+
+def open_store(uri: str, storage: Mapping[str, str] | None) -> ObjectStore:
+    """The object store whose root is `uri` (as `normalise` gives it); a folder is made when missing."""
+    if not is_remote(uri):
+        try:
+            return LocalStore(prefix=uri, mkdir=True)
+        except Exception as error:
+            raise LakeError(f"lake {uri}: the folder cannot be made or opened: {error}") from error
+    options = {key.lower(): value for key, value in (storage or {}).items()}
+    allow_http = options.pop("aws_allow_http", options.pop("allow_http", "false")).lower() == "true"
+    options.pop("conditional_put", None)
+    options.pop("aws_conditional_put", None)
+    return S3Store.from_url(uri, config=options, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
