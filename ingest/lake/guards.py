@@ -40,7 +40,7 @@ def _newest_checkpoint(store: ObjectStore, log: str) -> int:
 
 def _in_checkpoint(store: ObjectStore, path: str, wanted: set[str]) -> set[str]:
     reader = pa.BufferReader(obstore.get(store, path).bytes())
-    ids = pc.struct_field(pq.read_table(reader, columns=["txn.appId"]).column("txn"), "appId")
+    ids = pc.struct_field(pq.ParquetFile(reader).read(columns=["txn.appId"]).column("txn"), "appId")
     kept = pc.filter(ids, pc.is_in(ids, value_set=pa.array(sorted(wanted), pa.string())))
     return set(kept.to_pylist())
 

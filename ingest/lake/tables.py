@@ -189,7 +189,7 @@ class Lake:
             rows.select(table.file_columns), sink, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP
         )
         buffer = sink.getvalue()
-        obstore.put(open_store(self.uri, self.storage), f"{table.name}/{path}", buffer)
+        obstore.put(open_store(self.uri, self.storage), f"{table.name}/{path}", memoryview(buffer).cast("B"))
         return AddAction(
             path=path,
             size=buffer.size,
