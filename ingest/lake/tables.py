@@ -13,12 +13,13 @@ import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar
 
 import obstore
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
@@ -36,6 +37,8 @@ _CONFIGURATION = {
 }
 _ROW_GROUP = 122_880
 _ATTEMPTS = 30
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,24 @@ class Lake:
         `rows_of` gives the rows of a subset of the ids, in the table's schema. Returns the ids that were committed now;
         the others were there before. Raises LakeError when the table cannot be written.
         """
+        return self._insist(table, self._append_once, table, set(ids), rows_of)
+
+    def rewrite(self, table: Table, update: Callable[[pa.Table], pa.Table]) -> None:
+        """Replace a small table's rows by what `update` makes of them, in one commit; again when another was faster.
+
+        For tables of a few thousand rows whose rows change, such as findings. Raises LakeError like `append`.
+        """
+        self._insist(table, self._rewrite_once, table, update)
+
+    def _rewrite_once(self, table: Table, update: Callable[[pa.Table], pa.Table]) -> None:
+        handle = self._create_or_open(table)
+        current = handle.to_pyarrow_table().select(table.names).cast(table.arrow)
+        write_deltalake(
+            handle, update(current), mode="overwrite", partition_by=[table.partition] if table.partition else None
+        )
+
+    def _insist(self, table: Table, attempt: Callable[..., T], *arguments: object) -> T:
+        """Its result, once no other writer was faster; a refused commit is tried again on the newest version."""
         attempts = Retrying(
             retry=retry_if_exception_type(CommitFailedError),
             wait=wait_random_exponential(multiplier=0.02, max=2),
@@ -127,7 +148,7 @@ class Lake:
             reraise=True,
         )
         try:
-            return attempts(self._append_once, table, set(ids), rows_of)
+            return attempts(attempt, *arguments)
         except CommitFailedError as error:
             raise LakeError(
                 f"lake {self.uri}: table {table.name} refused a commit {_ATTEMPTS} times: {error}; run it again"

@@ -1,0 +1,1 @@
+"""From listed objects to committed rows: plan, assemble, admit, commit, run."""

@@ -1,0 +1,183 @@
+"""From objects' bytes to admitted rows: decompress, recognise, put small objects together, parse.
+
+Objects of one format and layout share blocks of some tens of megabytes, so 5,000 small files cost little more than one
+large one. What cannot be decompressed or recognised becomes rejects of that object; it never stops the others.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import ModuleType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest import formats
+from ingest.formats.block import Block, Reason, Rejected
+from ingest.formats.compression import decompress
+from ingest.formats.object_key import ObjectKey, parse_key
+from ingest.lake.declarations import VPC_FLOW
+from ingest.lake.schema import Table
+from ingest.pipeline.admission import Lines, admit, out_of_range, reject_row, reject_rows, with_lineage
+from ingest.sources import SourceObject
+
+_BLOCK_BYTES = 32 * 1024 * 1024
+
+
+@dataclass
+class Outcome:
+    """What became of one object: the counts its ledger row holds."""
+
+    source: SourceObject
+    key: ObjectKey
+    format: str | None = None
+    rows: int = 0
+    rejects: int = 0
+    skipped: int = 0
+    min_time: datetime | None = None
+    max_time: datetime | None = None
+
+    @property
+    def records(self) -> int:
+        """Rows and rejects; what drop rules removed is counted in the ledger as its own part."""
+        return self.rows + self.rejects
+
+
+@dataclass
+class _Pending:
+    """Objects of one format and layout whose lines wait to be parsed together."""
+
+    bodies: list[bytes] = field(default_factory=list)
+    keys: list[ObjectKey] = field(default_factory=list)
+    line_counts: list[int] = field(default_factory=list)
+    size: int = 0
+
+
+class Assembly:
+    """Takes objects one by one; `finish` gives their rows by table, their rejects and each object's outcome."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, Outcome] = {}
+        self.rejects: list[dict[str, object]] = []
+        self._rows: dict[str, list[pa.Table]] = defaultdict(list)
+        self._pending: dict[tuple[ModuleType, str], _Pending] = defaultdict(_Pending)
+        self._now = datetime.now(UTC)
+
+    def add(self, source: SourceObject, body: bytes) -> None:
+        """Read one object."""
+        key = parse_key(source.uri)
+        outcome = self.outcomes[key.uri] = Outcome(source, key)
+        if formats.is_test_object(key):
+            outcome.skipped = body.count(b"\n") + bool(body and not body.endswith(b"\n"))
+            return
+        unpacked = decompress(body)
+        if unpacked.data.startswith(b"PAR1"):
+            self._add_parquet(outcome, unpacked.data)
+            return
+        lines = self._add_text(outcome, unpacked.data)
+        if unpacked.damage:
+            self._reject_object(outcome, lines + 1, len(unpacked.data), Reason.DAMAGED_OBJECT, unpacked.damage, b"")
+
+    def _add_text(self, outcome: Outcome, data: bytes) -> int:
+        if data and not data.endswith(b"\n"):
+            data += b"\n"
+        count = data.count(b"\n")
+        if not count:
+            return 0
+        first = data[: data.index(b"\n")].rstrip(b"\r")
+        module = formats.recognise(outcome.key, first)
+        if module is None:
+            self._reject_lines(outcome, data, count)
+            return count
+        outcome.format = module.TABLE.name
+        pending = self._pending[module, module.layout(first)]
+        pending.bodies.append(data)
+        pending.keys.append(outcome.key)
+        pending.line_counts.append(count)
+        pending.size += len(data)
+        if pending.size >= _BLOCK_BYTES:
+            self._parse(module, module.layout(first))
+        return count
+
+    def _parse(self, module: ModuleType, layout: str) -> None:
+        pending = self._pending.pop((module, layout))
+        block = Block(b"".join(pending.bodies), pending.keys, pending.line_counts, layout)
+        table: Table = module.TABLE
+        parsed = module.parse(block)
+        rows, lines, rejects = admit(table, parsed, block)
+        self.rejects += reject_rows(block, rejects, table.name, self._now)
+        self._count(lines, [block.object_of[r.at] for r in rejects], [block.object_of[i] for i in parsed.skipped])
+        self._keep(table, rows, lines)
+
+    def _count(self, lines: Lines, rejected: Iterable[int], skipped: Iterable[int]) -> None:
+        size = len(lines.keys)
+        for name, of_object in (("rejects", rejected), ("skipped", skipped)):
+            counts = np.bincount(np.fromiter(of_object, dtype=np.int64), minlength=size)
+            for i in np.flatnonzero(counts):
+                outcome = self.outcomes[lines.keys[i].uri]
+                setattr(outcome, name, getattr(outcome, name) + int(counts[i]))
+
+    def _keep(self, table: Table, rows: pa.Table, lines: Lines) -> None:
+        if not rows.num_rows:
+            return
+        self._rows[table.name].append(rows)
+        spans = pa.table({"object": pa.array(lines.object_of), "time": rows.column(table.time)})
+        grouped = spans.group_by("object").aggregate([("time", "count"), ("time", "min"), ("time", "max")])
+        for row in grouped.to_pylist():
+            outcome = self.outcomes[lines.keys[row["object"]].uri]
+            outcome.rows += row["time_count"]
+            outcome.min_time = min(filter(None, (outcome.min_time, row["time_min"])))
+            outcome.max_time = max(filter(None, (outcome.max_time, row["time_max"])))
+
+    def _add_parquet(self, outcome: Outcome, data: bytes) -> None:
+        """Flow logs delivered as Parquet; `log_line` is the row's number."""
+        try:
+            rows = formats.vpc_flow.parse_parquet(data, outcome.key)
+        except ValueError as error:
+            self._reject_object(outcome, 1, 0, Reason.DAMAGED_OBJECT, str(error), b"")
+            return
+        outcome.format = VPC_FLOW.name
+        numbers = np.arange(1, rows.num_rows + 1, dtype=np.int32)
+        of_object = np.zeros(rows.num_rows, dtype=np.int32)
+        missing = pc.is_null(rows.column(VPC_FLOW.time)).to_numpy()
+        far = out_of_range(pc.fill_null(rows.column(VPC_FLOW.time), 0), [outcome.key], of_object) & ~missing
+        for bad, reason in ((missing, Reason.BAD_VALUE), (far, Reason.TIME_OUT_OF_RANGE)):
+            for i in np.flatnonzero(bad):
+                raw = str({k: v for k, v in rows.slice(int(i), 1).to_pylist()[0].items() if v is not None})
+                self._reject_object(outcome, int(i) + 1, 0, reason, VPC_FLOW.time, raw.encode())
+        good = ~(missing | far)
+        lines = Lines([outcome.key], of_object[good], numbers[good])
+        self._keep(VPC_FLOW, with_lineage(VPC_FLOW, rows.filter(pa.array(good)), lines), lines)
+
+    def _reject_lines(self, outcome: Outcome, data: bytes, count: int) -> None:
+        block = Block(data, [outcome.key], [count], "")
+        detail = "no log format eastwest reads begins like this"
+        rejects = [Rejected(at, Reason.UNSUPPORTED_FORMAT, detail) for at in range(count) if block.line(at).strip()]
+        outcome.skipped += count - len(rejects)
+        outcome.rejects += len(rejects)
+        self.rejects += reject_rows(block, rejects, None, self._now)
+
+    def _reject_object(self, outcome: Outcome, line: int, offset: int, reason: Reason, detail: str, raw: bytes) -> None:
+        outcome.rejects += 1
+        self.rejects.append(
+            reject_row(
+                outcome.key,
+                line=line,
+                offset=offset,
+                format_name=outcome.format,
+                reason=reason,
+                detail=detail,
+                raw=raw,
+                now=self._now,
+            )
+        )
+
+    def finish(self) -> dict[str, pa.Table]:
+        """Parse what waits; the rows of every table that has any."""
+        for module, layout in list(self._pending):
+            self._parse(module, layout)
+        return {name: pa.concat_tables(parts, promote_options="permissive") for name, parts in self._rows.items()}
