@@ -1,0 +1,173 @@
+"""Every setting, declared once: read from `eastwest.toml` and from `EASTWEST_*`, which wins.
+
+Promises: a key nobody knows and a value of the wrong type are errors that name the file (or variable), the key, and the
+nearest known key or what is expected. `eastwest.example.toml` lists exactly these keys; a test compares them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from pydantic_settings import SettingsError as UnparsableVariable
+
+from ingest.errors import SettingsError
+
+FILE_NAME = "eastwest.toml"
+PREFIX = "EASTWEST_"
+
+
+class SourceSettings(BaseModel):
+    """One `[[sources]]` table: where logs come from, and as whom they are read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    uri: str = Field(description="Folder, file or s3://bucket/prefix.", min_length=1)
+    role_arn: str | None = Field(
+        default=None, description="Role to assume for this source.", pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$"
+    )
+    region: str | None = Field(default=None, description="The bucket's region; asked of S3 when absent.")
+    profile: str | None = Field(default=None, description="Profile of ~/.aws/config.")
+    requester_pays: bool = Field(default=False, description="Accept the cost of requests to a requester-pays bucket.")
+    endpoint_url: str | None = Field(
+        default=None, description="S3 endpoint other than AWS's; addressed path-style.", pattern=r"^https?://"
+    )
+
+
+class Settings(BaseSettings):
+    """All of eastwest's settings, with their defaults."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    lake: str = Field(default="lake", description="Where the lake is: a folder or s3://bucket/prefix.", min_length=1)
+    sources: list[SourceSettings] = Field(
+        default=[], description="What `eastwest ingest` reads when no source is named."
+    )
+    region: str | None = Field(default=None, description="AWS region of the lake and of sources that name none.")
+    profile: str | None = Field(default=None, description="AWS profile of the lake and of sources that name none.")
+    endpoint_url: str | None = Field(
+        default=None, description="S3 endpoint of the lake and of sources that name none.", pattern=r"^https?://"
+    )
+    lookback_days: int = Field(
+        default=3, description="Days, counted back from now, that a run lists again for late objects.", ge=1, le=366
+    )
+    batch_objects: int = Field(
+        default=500, description="Source objects in one batch, so in one Delta commit, at most.", ge=1, le=10_000
+    )
+    batch_megabytes: int = Field(
+        default=64, description="Megabytes (MiB, as stored) of source objects in one batch, at most.", ge=1, le=4_096
+    )
+    workers: int = Field(default=2, description="Batches parsed at a time.", ge=1, le=64)
+    memory_limit: str = Field(
+        default="1GiB", description="Memory that DuckDB may take.", pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)$"
+    )
+    flow_format: str | None = Field(
+        default=None, description="Header line for VPC Flow Log files that have none.", min_length=1
+    )
+    names: str | None = Field(
+        default=None, description="File of display names and merges that overrule the logs (names.toml).", min_length=1
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe message on stderr."
+    )
+    json_logs: bool = Field(default=False, description="Messages on stderr as JSON lines.")
+
+    @field_validator("flow_format")
+    @classmethod
+    def _names_fields(cls, line: str | None) -> str | None:
+        if line is not None and len(line.split()) < 2:
+            raise ValueError("a header line of VPC Flow Log field names, such as 'version account-id ...'")
+        return line
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """`EASTWEST_*` over the file; no .env file and no secrets folder."""
+        return (env_settings, init_settings)
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """The settings of `path`, else of ./eastwest.toml if there is one, with `EASTWEST_*` over them.
+
+    A relative path in the file (lake, names, a source's folder) is meant from the working directory, as on the command
+    line.
+
+    Raises:
+        SettingsError: no such file, not TOML, an unknown key, or a value of the wrong type.
+    """
+    file = path or Path(FILE_NAME)
+    values: dict[str, Any] = {}
+    if path is not None or file.is_file():
+        values = _read(file)
+        _refuse_unknown(file, values, Settings.model_fields, "")
+        for place, source in enumerate(_tables(values.get("sources"))):
+            _refuse_unknown(file, source, SourceSettings.model_fields, f"sources[{place}].")
+    _refuse_unknown_variables()
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise _explained(error, file) from None
+    except UnparsableVariable as error:
+        raise SettingsError(f'{PREFIX}SOURCES: is not JSON. Expected a list of objects with a "uri" each') from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{file}: no such file. Copy eastwest.example.toml there, or leave --config out") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: is not TOML: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be read ({error.strerror})") from None
+
+
+def _tables(value: object) -> Iterable[dict[str, Any]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def _refuse_unknown(file: Path, values: Mapping[str, Any], known: Iterable[str], under: str) -> None:
+    for key in values:
+        if key not in known:
+            raise SettingsError(f"{file}:{under}{key}: unknown key. {_nearest(key, known)}")
+
+
+def _refuse_unknown_variables() -> None:
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            raise SettingsError(f"{name}: unknown variable. {_nearest(name, known)}")
+
+
+def _nearest(key: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    close = difflib.get_close_matches(key, names, n=1, cutoff=0.6)
+    return f"Did you mean {close[0]}?" if close else f"Known: {', '.join(names)}"
+
+
+def _explained(error: ValidationError, file: Path) -> SettingsError:
+    """The first wrong value: where it was set, what it is, what is expected."""
+    first = error.errors(include_url=False)[0]
+    key = str(first["loc"][0])
+    variable = f"{PREFIX}{key.upper()}"
+    dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+    where = variable + dotted.removeprefix(key) if variable in os.environ else f"{file}:{dotted}"
+    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    given = "" if first["type"] == "missing" else f" {first['input']!r} is wrong;"
+    return SettingsError(f"{where}:{given} expected {expected}. See eastwest.example.toml")

@@ -1,0 +1,118 @@
+"""A folder laid out like a bucket: a synced or mounted one, or a single file.
+
+Promises: every regular file once, whatever the symbolic links do; hidden files (`.name`, `_name`, as Hive and Spark
+hide them), `*.tmp`, and files lying beside an `AWSLogs` folder (AWS writes only below it) are not log objects.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from ingest.errors import SettingsError, SourceError
+from ingest.sources.source import SourceObject, in_chunks, in_window
+
+
+class FolderSource:
+    """A folder or one file on this machine; objects are named by absolute `file://` URIs."""
+
+    def __init__(self, path: str) -> None:
+        """Open a path or a `file://` URI.
+
+        Raises:
+            SourceError: nothing is there.
+            SettingsError: the URI has another scheme.
+        """
+        self.path = _path_of(path).absolute()
+        self.uri = self.path.as_uri()
+        self.requests = 0
+        if not self.path.exists():
+            raise SourceError(
+                f"{path}: no such file or folder. Name a folder of logs, one log file, or s3://bucket/prefix"
+            )
+
+    def list(self, since: datetime | None, until: datetime | None) -> Iterator[list[SourceObject]]:
+        """Files below the folder, as `Source.list` says."""
+        if self.path.is_file():
+            yield [_object_of(self.path, self.path.stat())]
+            return
+        refused: list[str] = []
+        files = (o for o in _walk(self.path, refused, set()) if in_window(o, since, until))
+        yield from in_chunks(files)
+        if refused:
+            raise SourceError(
+                f"{self.path}: {len(refused)} folder(s) could not be listed, first {refused[0]}. "
+                "Give this user read and search permission on them"
+            )
+
+    def read(self, objects: Sequence[SourceObject]) -> Iterator[tuple[SourceObject, bytes | SourceError]]:
+        """Bytes of each file, as `Source.read` says; a local disk gains nothing from reading ahead."""
+        for wanted in objects:
+            yield wanted, _read(wanted)
+
+
+def _path_of(text: str) -> Path:
+    if text.startswith("file://"):
+        return Path(os.fsdecode(unquote_to_bytes(urlsplit(text).path)))
+    scheme, found, _ = text.partition("://")
+    if found:
+        raise SettingsError(
+            f"{text}: {scheme}:// is not a source eastwest reads. Use a folder, a file or s3://bucket/prefix"
+        )
+    return Path(text).expanduser()
+
+
+def _object_of(path: Path, stat: os.stat_result) -> SourceObject:
+    return SourceObject(
+        uri=path.as_uri(),
+        etag=f"{stat.st_size}-{stat.st_mtime_ns}",
+        size=stat.st_size,
+        last_modified=datetime.fromtimestamp(stat.st_mtime, UTC),
+    )
+
+
+def _walk(folder: Path, refused: list[str], seen: set[tuple[int, int]]) -> Iterator[SourceObject]:
+    """Files below `folder`, by name; folders that refuse go to `refused`, links to folders already seen nowhere."""
+    try:
+        here = folder.stat()
+        if (here.st_dev, here.st_ino) in seen:
+            return
+        seen.add((here.st_dev, here.st_ino))
+        with os.scandir(folder) as listing:
+            entries = sorted((e for e in listing if not e.name.startswith((".", "_"))), key=lambda e: e.name)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        refused.append(f"{folder} ({error.strerror})")
+        return
+    beside_logs = any(e.name == "AWSLogs" for e in entries)
+    for entry in entries:
+        path = Path(entry.path)
+        try:
+            if entry.is_dir():
+                yield from _walk(path, refused, seen)
+            elif entry.is_file() and not beside_logs and not entry.name.endswith(".tmp"):
+                yield _object_of(path, entry.stat())
+        except FileNotFoundError:
+            continue
+
+
+def _read(wanted: SourceObject) -> bytes | SourceError:
+    path = _path_of(wanted.uri)
+    try:
+        with path.open("rb") as file:
+            now = _object_of(path, os.fstat(file.fileno()))
+            if now.etag != wanted.etag:
+                return SourceError(
+                    f"{wanted.uri}: was rewritten after it was listed. The next run reads the new version"
+                )
+            return file.read()
+    except FileNotFoundError:
+        return SourceError(f"{wanted.uri}: vanished after it was listed. Nothing to do if it was deleted on purpose")
+    except OSError as error:
+        return SourceError(
+            f"{wanted.uri}: cannot be read ({error.strerror}). Give this user read permission on the file"
+        )
