@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import structlog
 import typer
@@ -18,6 +19,8 @@ import dashboard.cli
 import ingest.cli
 import queries.cli
 from ingest.errors import EastwestError
+from ingest.invocation import Invocation
+from ingest.settings import Settings, load_settings
 
 app = typer.Typer(
     name="eastwest",
@@ -38,16 +41,17 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def configure(
-    log_level: str = typer.Option("warning", envvar="EASTWEST_LOG_LEVEL", help="debug, info, warning or error."),
-    json_logs: bool = typer.Option(False, envvar="EASTWEST_JSON_LOGS", help="Logs as JSON, one object a line."),
+    context: typer.Context,
+    config: Path | None = typer.Option(None, help="Settings file; ./eastwest.toml where there is one."),
     show_version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print it."),
 ) -> None:
-    """Set up logging to stderr before any command runs."""
-    levels = logging.getLevelNamesMapping()
-    if log_level.upper() not in levels:
-        raise typer.BadParameter(f"{log_level}: one of debug, info, warning, error", param_hint="--log-level")
+    """Read the settings and set up logging to stderr before any command runs."""
+    settings = load_settings(config)
+    context.obj = Invocation(settings, _storage_options)
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if json_logs else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer()
+        if settings.json_logs
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
         processors=[
@@ -55,9 +59,22 @@ def configure(
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(levels[log_level.upper()]),
+        wrapper_class=structlog.make_filtering_bound_logger(_level(settings)),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
+
+
+def _level(settings: Settings) -> int:
+    """The level of the settings; on a terminal the progress bar says what info lines would."""
+    if settings.log_level == "info" and sys.stderr.isatty() and not settings.json_logs:
+        return logging.WARNING
+    return logging.getLevelNamesMapping()[settings.log_level.upper()]
+
+
+def _storage_options(uri: str, settings: Settings) -> dict[str, str]:
+    from ingest.sources.s3_access import storage_options  # boto3 takes 0.3 s to import; a local lake needs none of it
+
+    return storage_options(uri, settings)
 
 
 def main() -> None:

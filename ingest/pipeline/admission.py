@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +49,7 @@ def with_lineage(table: Table, rows: pa.Table, lines: Lines) -> pa.Table:
     return pa.table(columns, names=table.names)
 
 
-def _spread(values: Sequence[str | None], objects: pa.Array) -> pa.DictionaryArray:
+def _spread(values: Sequence[str | None], objects: pa.Int32Array) -> pa.DictionaryArray[Any, Any]:
     """One value an object, spread over its rows without repeating the text in memory."""
     known = sorted({value for value in values if value is not None})
     index = {value: i for i, value in enumerate(known)}
@@ -57,7 +58,7 @@ def _spread(values: Sequence[str | None], objects: pa.Array) -> pa.DictionaryArr
 
 
 def out_of_range(
-    times: pa.ChunkedArray, keys: Sequence[ObjectKey], object_of: npt.NDArray[np.int32]
+    times: pa.ChunkedArray[Any], keys: Sequence[ObjectKey], object_of: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.bool_]:
     """For each row, whether its time is too far from its object's; never where the object's time is unknown."""
     epoch = datetime(1970, 1, 1, tzinfo=UTC)

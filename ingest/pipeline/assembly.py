@@ -117,7 +117,7 @@ class Assembly:
         size = len(lines.keys)
         for name, of_object in (("rejects", rejected), ("skipped", skipped)):
             counts = np.bincount(np.fromiter(of_object, dtype=np.int64), minlength=size)
-            for i in np.flatnonzero(counts):
+            for i in np.flatnonzero(counts).tolist():
                 outcome = self.outcomes[lines.keys[i].uri]
                 setattr(outcome, name, getattr(outcome, name) + int(counts[i]))
 
@@ -144,7 +144,7 @@ class Assembly:
         numbers = np.arange(1, rows.num_rows + 1, dtype=np.int32)
         of_object = np.zeros(rows.num_rows, dtype=np.int32)
         missing = pc.is_null(rows.column(VPC_FLOW.time)).to_numpy()
-        far = out_of_range(pc.fill_null(rows.column(VPC_FLOW.time), 0), [outcome.key], of_object) & ~missing
+        far = out_of_range(rows.column(VPC_FLOW.time).fill_null(0), [outcome.key], of_object) & ~missing
         for bad, reason in ((missing, Reason.BAD_VALUE), (far, Reason.TIME_OUT_OF_RANGE)):
             for i in np.flatnonzero(bad):
                 raw = str({k: v for k, v in rows.slice(int(i), 1).to_pylist()[0].items() if v is not None})

@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,7 +33,7 @@ def commit(lake: Lake, assembly: Assembly) -> None:
     objects = {unit(outcome): outcome for outcome in assembly.outcomes.values()}
     for name, rows in tables.items():
         ids = _ids_in(rows, objects)
-        lake.append(TABLES[name], ids, lambda missing, rows=rows, ids=ids: _of(rows, missing, ids, objects))
+        lake.append(TABLES[name], ids, partial(_of, rows, ids, objects))
     _commit_rejects(lake, assembly, objects)
     _commit_rollups(lake, tables, objects)
     lake.append(OBJECTS, objects, lambda missing: _ledger_rows([objects[i] for i in sorted(missing)]))
@@ -43,7 +44,7 @@ def _ids_in(rows: pa.Table, objects: Mapping[str, Outcome]) -> set[str]:
     return {id_ for id_, outcome in objects.items() if outcome.source.uri in uris}
 
 
-def _of(rows: pa.Table, missing: set[str], ids: set[str], objects: Mapping[str, Outcome]) -> pa.Table:
+def _of(rows: pa.Table, ids: set[str], objects: Mapping[str, Outcome], missing: set[str]) -> pa.Table:
     """The rows that came from the missing objects."""
     if missing == ids:
         return rows
@@ -55,7 +56,7 @@ def _commit_rejects(lake: Lake, assembly: Assembly, objects: Mapping[str, Outcom
     if assembly.rejects:
         rows = rejects_table(assembly.rejects)
         ids = _ids_in(rows, objects)
-        lake.append(REJECTS, ids, lambda missing: _of(rows, missing, ids, objects))
+        lake.append(REJECTS, ids, partial(_of, rows, ids, objects))
 
 
 def _commit_rollups(lake: Lake, tables: Mapping[str, pa.Table], objects: Mapping[str, Outcome]) -> None:
@@ -65,11 +66,11 @@ def _commit_rollups(lake: Lake, tables: Mapping[str, pa.Table], objects: Mapping
     def rows_of(name: str, missing: set[str]) -> pa.Table:
         if missing == ids:
             return complete[name]
-        return roll_up({table: _of(rows, missing, ids, objects) for table, rows in tables.items()})[name]
+        return roll_up({table: _of(rows, ids, objects, missing) for table, rows in tables.items()})[name]
 
     for name, rows in complete.items():
         if rows.num_rows:
-            lake.append(TABLES[name], ids, lambda missing, name=name: rows_of(name, missing))
+            lake.append(TABLES[name], ids, partial(rows_of, name))
 
 
 def _ledger_rows(outcomes: list[Outcome]) -> pa.Table:

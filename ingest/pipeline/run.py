@@ -76,9 +76,13 @@ def ingest(
     total = Summary()
 
     def counted() -> Iterator[list[SourceObject]]:
-        for chunk in new_objects(source, lake, since, until):
-            progress.found(len(chunk), sum(item.size for item in chunk))
-            yield chunk
+        try:
+            for chunk in new_objects(source, lake, since, until):
+                progress.found(len(chunk), sum(item.size for item in chunk))
+                yield chunk
+        except SourceError as error:
+            # Raised once all that can be listed has been: a refused prefix must not stop the others.
+            total.failed.append((source.uri, str(error)))
 
     running: set[Future[Summary]] = set()
     with ThreadPoolExecutor(limits.workers, thread_name_prefix="ingest") as pool:

@@ -1,0 +1,152 @@
+"""`eastwest ingest`: reads new log objects into the lake and says what became of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as RichTable
+
+from ingest.errors import SettingsError, SourceError
+from ingest.invocation import Invocation
+from ingest.lake.declarations import OBJECTS
+from ingest.lake.tables import Lake
+from ingest.pipeline.plan import new_objects
+from ingest.pipeline.run import Limits, Summary, ingest
+from ingest.progress import progress_on
+from ingest.settings import Settings
+from ingest.sources import Source, open_source
+
+app = typer.Typer()
+_FIRST_RUN = timedelta(hours=24)
+
+
+@app.callback()
+def _commands() -> None:
+    """The ingest layer's commands."""
+
+
+@app.command("ingest")
+def ingest_command(
+    context: typer.Context,
+    source: str | None = typer.Argument(
+        None, help="A folder, a file or s3://bucket/prefix; without one, the sources of eastwest.toml."
+    ),
+    lake: str | None = typer.Option(None, "--lake", help="Folder or s3://bucket/prefix of the lake."),
+    since: str | None = typer.Option(None, help="Only objects from this time on: ISO, or back from now such as -6h."),
+    until: str | None = typer.Option(None, help="Only objects up to this time."),
+    everything: bool = typer.Option(False, "--all", help="Every object of a bucket, however old."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Print what would be read: objects and bytes a day."),
+) -> None:
+    """Read new log objects into the lake, exactly once.
+
+    A second run reads nothing. From a bucket, the first run takes the last 24 hours and later ones look back
+    `lookback_days` for late objects; --since and --all say otherwise. Exit code 3 when an object could not be read.
+    """
+    invocation: Invocation = context.obj
+    target = invocation.lake(lake)
+    total = Summary()
+    uris = [source] if source else [entry.uri for entry in invocation.settings.sources]
+    if not uris:
+        raise SettingsError("nothing to ingest: name a folder or bucket, or set [[sources]] in eastwest.toml")
+    for uri in uris:
+        opened = open_source(uri, invocation.settings)
+        window = _window(opened, target, invocation.settings, since, until, everything)
+        if dry_run:
+            _print_plan(opened, target, window)
+        else:
+            total.add(_ingest(opened, target, invocation.settings, window))
+    if not dry_run:
+        _print_summary(total, target)
+        if total.failed:
+            raise SourceError(_failures(total))
+
+
+def _window(
+    source: Source, lake: Lake, settings: Settings, since: str | None, until: str | None, everything: bool
+) -> tuple[datetime | None, datetime | None]:
+    now = datetime.now(UTC)
+    begin, end = parse_time(since, now), parse_time(until, now)
+    if begin or everything or not source.uri.startswith("s3://"):
+        return begin, end
+    if lake.snapshot(OBJECTS).version < 0:
+        typer.echo(f"{source.uri}: first run, so only the last 24 hours; --since or --all takes more", err=True)
+        return now - _FIRST_RUN, end
+    return now - timedelta(days=settings.lookback_days), end
+
+
+def parse_time(text: str | None, now: datetime) -> datetime | None:
+    """An ISO time (UTC where it names no zone), or one counted back from now: -90m, -6h, -2d."""
+    if text is None:
+        return None
+    back = re.fullmatch(r"-(\d+)([mhd])", text)
+    if back:
+        return (
+            now - int(back[1]) * {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[back[2]]
+        )
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{text}: not a time; write 2026-03-10T09:00 or -6h") from None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _ingest(source: Source, lake: Lake, settings: Settings, window: tuple[datetime | None, datetime | None]) -> Summary:
+    limits = Limits(settings.batch_objects, settings.batch_megabytes << 20, settings.workers)
+    with progress_on(Console(stderr=True)) as progress:
+        return ingest(source, lake, limits, progress, *window)
+
+
+def _print_plan(source: Source, lake: Lake, window: tuple[datetime | None, datetime | None]) -> None:
+    """What a run would read, a line per format and day."""
+    from ingest.formats.object_key import parse_key
+
+    objects: Counter[tuple[str, str]] = Counter()
+    sizes: Counter[tuple[str, str]] = Counter()
+    for chunk in new_objects(source, lake, *window):
+        for item in chunk:
+            key = parse_key(item.uri)
+            group = ((key.time or item.last_modified).date().isoformat(), key.format or "unknown")
+            objects[group] += 1
+            sizes[group] += item.size
+    table = RichTable("day", "format", "objects", "bytes", title=None)
+    for day, name in sorted(objects):
+        table.add_row(day, name, f"{objects[day, name]:,}", f"{sizes[day, name]:,}")
+    table.add_section()
+    table.add_row("total", "", f"{objects.total():,}", f"{sizes.total():,}")
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"{source.requests:,} requests so far to list {escape(source.uri)}; nothing was read")
+
+
+def _print_summary(total: Summary, lake: Lake) -> None:
+    console = Console(highlight=False)
+    if not total.objects and not total.failed:
+        console.print(f"Nothing new: every listed object is in the lake {escape(lake.uri)}", soft_wrap=True)
+        return
+    table = RichTable("table", "rows")
+    table.columns[1].justify = "right"
+    for name, rows in sorted(total.rows.items()):
+        table.add_row(name, f"{rows:,}")
+    table.add_row("rejects", f"{total.rejects:,}", style="yellow" if total.rejects else None)
+    console.print(table)
+    rate = total.rows.total() / total.seconds if total.seconds else 0
+    console.print(
+        f"{total.objects:,} objects, {total.bytes / 1e6:,.1f} MB, {total.rows.total():,} rows in {total.seconds:.1f} s"
+        f" ({rate:,.0f} rows/s) into {escape(lake.uri)}",
+        soft_wrap=True,
+    )
+    if total.rejects:
+        console.print("Lines that could not be read are in the table rejects, with object, line, reason and text.")
+
+
+def _failures(total: Summary) -> str:
+    first = "; ".join(f"{uri}: {why}" for uri, why in total.failed[:3])
+    more = f"; and {len(total.failed) - 3:,} more" if len(total.failed) > 3 else ""
+    return (
+        f"{len(total.failed):,} could not be read, the rest is in the lake: {first}{more}. Run it again to retry them"
+    )

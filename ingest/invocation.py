@@ -1,0 +1,26 @@
+"""What one run of the command knows before any layer's command begins: its settings, and how to open the lake.
+
+`eastwest.py` makes it and typer carries it in the context, so that queries can open a lake on S3 without knowing AWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ingest.lake.tables import Lake
+from ingest.settings import Settings
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """Settings, and the storage options (credentials, endpoint) for a lake on S3."""
+
+    settings: Settings
+    storage_options: Callable[[str, Settings], dict[str, str]]
+
+    def lake(self, uri: str | None = None) -> Lake:
+        """The lake at `uri`, else the one the settings name."""
+        where = uri or self.settings.lake
+        storage = self.storage_options(where, self.settings) if where.startswith("s3://") else {}
+        return Lake(where, storage)
