@@ -1,0 +1,78 @@
+# The two commands: `make demo` and `make test`. Everything else serves those who change eastwest.
+# Needs Python 3.11 or newer, make and git.
+
+PYTHON ?= python3
+SERVE ?= 1
+PORT ?= 8501
+UPGRADE ?=
+
+BIN := .venv/bin
+LAKE := .demo/lake
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+COMPILE := $(BIN)/uv pip compile -q pyproject.toml --group build --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --custom-compile-command "make lock" $(UPGRADE)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo test check check-docs format lock build bench clean
+
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: .venv/.installed ## .venv with the locked dependencies
+
+setup-dev: .venv/.installed-dev ## The same with what tests and checks need
+
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "eastwest needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name one: make PYTHON=python3.12 ..." >&2; \
+		exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: constraints.txt pyproject.toml | .venv/pyvenv.cfg
+	$(PIP) install --require-hashes --no-deps -r constraints.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.installed-dev: constraints-dev.txt pyproject.toml | .venv/pyvenv.cfg
+	$(PIP) install --require-hashes --no-deps -r constraints-dev.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch .venv/.installed $@
+
+demo: setup ## Sample logs in, call graph, denied callers and slowest calls out, then the dashboard (SERVE=0: without)
+	$(BIN)/eastwest ingest sample_logs --lake $(LAKE)
+	$(BIN)/eastwest query call_graph --lake $(LAKE)
+	$(BIN)/eastwest query denied_callers --lake $(LAKE)
+	$(BIN)/eastwest query slowest_calls --lake $(LAKE)
+ifneq ($(SERVE),0)
+	$(BIN)/eastwest dashboard --lake $(LAKE) --port $(PORT)
+endif
+
+test: setup-dev ## Every test; those that need a browser are skipped where there is no Chromium
+	$(BIN)/pytest
+
+check: setup-dev check-docs ## Format, lint, types, import contracts, SQL, generated docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m queries.lint
+
+check-docs: setup-dev
+	$(BIN)/python docs/generate.py --check
+
+format: setup-dev ## Put the code in form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: setup-dev ## Pin the dependencies again; UPGRADE=--upgrade takes newer ones
+	$(COMPILE) -o constraints.txt
+	$(COMPILE) --extra dev --constraints constraints.txt -o constraints-dev.txt
+
+build: setup-dev ## Wheel and source distribution in dist/
+	$(BIN)/python -m build --no-isolation
+
+bench: setup-dev ## Ingest speed against bare gunzip and Parquet write
+	$(BIN)/python -m bench
+
+clean: ## Take away what was made here, .venv included
+	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
