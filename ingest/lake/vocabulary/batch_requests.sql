@@ -1,0 +1,38 @@
+-- A batch's requests with the columns that rollups use. Not a view: three rollups read it, and taking principals and
+-- hosts apart is the cost.
+select
+    time,
+    front_door,
+    service,
+    service_network,
+    case
+        when target_ip is not null or target_status is not null then coalesce(host, 'other')
+        else 'other'
+    end as reached_host,
+    caller_principal,
+    caller_key,
+    caller_account,
+    caller_vpc,
+    caller_ip,
+    target_group,
+    target_ip,
+    target_port,
+    target_vpc,
+    node_ip,
+    kind,
+    outcome,
+    status,
+    auth_decision,
+    denied_by,
+    latency_ms,
+    front_door_ms,
+    target_ms,
+    response_ms,
+    bytes_in,
+    bytes_out,
+    day
+from (
+    from lattice_requests
+    union all
+    from alb_requests
+)

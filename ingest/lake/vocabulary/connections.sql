@@ -1,0 +1,47 @@
+-- Flow records folded into the connection they belong to: initiator, responder, and the direction of the connection
+-- seen from the interface. Flow logs do not say who connected to whom. SYN without ACK is the opener's record, SYN-ACK
+-- the responder's; without either (a later interval of a long connection, or a v2 format) the lower port is the
+-- server's, save for 50051, which gRPC servers took inside Linux's ephemeral range.
+-- A refused packet between two ephemeral ports is a scan: its port is dropped, else each port would be a row for ever.
+select
+    start_time as time,
+    end_time,
+    is_reply,
+    case when is_reply then dst else src end as src_ip,
+    case when is_reply then dstport else srcport end as src_port,
+    case when is_reply then src else dst end as dst_ip,
+    case
+        when action = 'REJECT' and srcport >= 32768 and dstport >= 32768 and dstport <> 50051 then null
+        when is_reply then srcport
+        else dstport
+    end as server_port,
+    protocol,
+    case
+        when not is_reply then flow_direction
+        when flow_direction = 'egress' then 'ingress'
+        when flow_direction = 'ingress' then 'egress'
+    end as direction,
+    action,
+    reject_reason,
+    vpc_id as vpc,
+    interface_id,
+    traffic_path,
+    packets,
+    bytes,
+    log_object,
+    log_line,
+    day
+from (
+    select
+        *,
+        coalesce(pkt_srcaddr, srcaddr) as src,
+        coalesce(pkt_dstaddr, dstaddr) as dst,
+        case
+            when tcp_flags & 18 = 18 then true
+            when tcp_flags & 2 = 2 then false
+            when srcport = dstport or srcport = 50051 or dstport = 50051 then coalesce(srcport = 50051 and dstport <> 50051, false)
+            else coalesce(srcport < dstport, false)
+        end as is_reply
+    from vpc_flow
+    where log_status = 'OK'
+)
