@@ -1,0 +1,1 @@
+"""Benchmarks: `make bench` prints them; their results stand in docs/benchmarks.md."""
