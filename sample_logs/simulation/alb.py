@@ -37,9 +37,11 @@ def access_line(
     created_ms = int(created * 1000) / 1000
     bracketed = f"[{host}]" if ":" in host else host
     return (
-        f"https {micros(done)} {lb.elb} {client} {target} {times[0]} {times[1]} {times[2]} {status} {target_status} {octets[0]} {octets[1]} "
-        f'"{method} https://{bracketed}:443{path} HTTP/1.1" "{agent}" TLS_AES_128_GCM_SHA256 TLSv1.3 {group} "{trace_id}" "{host}" '
-        f'"{lb.certificate_arn}" {priority} {micros(created_ms)} "forward" "-" "-" "{target}" "{target_status}" "-" "-" '
+        f"https {micros(done)} {lb.elb} {client} {target} {times[0]} {times[1]} {times[2]} "
+        f"{status} {target_status} {octets[0]} {octets[1]} "
+        f'"{method} https://{bracketed}:443{path} HTTP/1.1" "{agent}" TLS_AES_128_GCM_SHA256 TLSv1.3 {group} '
+        f'"{trace_id}" "{host}" "{lb.certificate_arn}" {priority} {micros(created_ms)} "forward" "-" "-" '
+        f'"{target}" "{target_status}" "-" "-" '
         f'{conn_trace_id} "-" "-" "-" {node} "-" "-"'
     )
 

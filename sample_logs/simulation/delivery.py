@@ -1,4 +1,4 @@
-"""Lines into objects: AWS's keys, five-minute slots, gzip; flow logs as text, and for a third of the time of one account as Parquet."""
+"""Lines into objects: AWS's keys, five-minute slots, gzip; flow logs as text, one account's for a while as Parquet."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Delivery:
     def write(self, out: Path) -> None:
         """All objects, under `out`."""
         objects: Objects = {}
-        objects[f"AWSLogs/{ACCOUNT_A}/ELBAccessLogTestFile"] = (
-            f"Enable AccessLog for ELB: {self.topology.load_balancers['edge'].elb} in AWS Account: {ACCOUNT_A}\n".encode()
-        )
+        elb = self.topology.load_balancers["edge"].elb
+        test = f"Enable AccessLog for ELB: {elb} in AWS Account: {ACCOUNT_A}\n"
+        objects[f"AWSLogs/{ACCOUNT_A}/ELBAccessLogTestFile"] = test.encode()
         for (table, source), lines in sorted(self.tally.lines.items()):
             for slot, texts in sorted(self._slots(lines).items()):
                 self._damage(table, slot, texts)
@@ -70,15 +70,15 @@ class Delivery:
             if table == "lattice_resource_access":
                 folder, name = ("ResourceAccessLogs", "VpcLatticeResourceAccessLogs")
             return (
-                f"AWSLogs/{ACCOUNT_A}/VpcLattice/{folder}/{REGION}/{_day(slot)}/{source[0]}/"
-                f"{ACCOUNT_A}_{name}_{REGION}_{source[0]}_{_minute(slot)}_{hex_id(self.rng, 8)}.json.gz"
+                f"AWSLogs/{ACCOUNT_A}/VpcLattice/{folder}/{REGION}/{day_folder(slot)}/{source[0]}/"
+                f"{ACCOUNT_A}_{name}_{REGION}_{source[0]}_{minute_name(slot)}_{hex_id(self.rng, 8)}.json.gz"
             )
         lb = next(lb for lb in self.topology.load_balancers.values() if lb.name == source[0])
         prefix = "conn_log_" if table == "alb_connection" else ""
         stop = slot + SLOT
         return (
-            f"AWSLogs/{ACCOUNT_A}/elasticloadbalancing/{REGION}/{_day(stop)}/{prefix}{ACCOUNT_A}_elasticloadbalancing_{REGION}_"
-            f"{lb.elb.replace('/', '.')}_{_minute(stop)}_{source[1]}_{hex_id(self.rng, 8)}.log.gz"
+            f"AWSLogs/{ACCOUNT_A}/elasticloadbalancing/{REGION}/{day_folder(stop)}/{prefix}{ACCOUNT_A}_elasticloadbalancing_{REGION}_"
+            f"{lb.elb.replace('/', '.')}_{minute_name(stop)}_{source[1]}_{hex_id(self.rng, 8)}.log.gz"
         )
 
     # -- flow logs ---------------------------------------------------------------------------------------------------
@@ -103,8 +103,9 @@ class Delivery:
                     texts.insert(3, " ".join(texts[3].split(" ")[:12]))
                     self.rejects["vpc_flow"] += 1
                 key = (
-                    f"AWSLogs/{vpc.account}/vpcflowlogs/{REGION}/{_day(slot)}/"
-                    f"{vpc.account}_vpcflowlogs_{REGION}_{vpc.flow_log_id}_{_minute(slot)}_{hex_id(self.rng, 8)}.log.gz"
+                    f"AWSLogs/{vpc.account}/vpcflowlogs/{REGION}/{day_folder(slot)}/"
+                    f"{vpc.account}_vpcflowlogs_{REGION}_{vpc.flow_log_id}_"
+                    f"{minute_name(slot)}_{hex_id(self.rng, 8)}.log.gz"
                 )
                 objects[key] = _gzip([vpc_flow.HEADER, *texts])
             self.records["vpc_flow"] += len(texts)
@@ -128,7 +129,8 @@ class Delivery:
         day = datetime.fromtimestamp(slot, UTC)
         return (
             f"AWSLogs/aws-account-id={ACCOUNT_B}/aws-service=vpcflowlogs/aws-region={REGION}/year={day:%Y}/month={day:%m}/day={day:%d}/"
-            f"{ACCOUNT_B}_vpcflowlogs_{REGION}_{self.parquet_flow_log}_{_minute(slot)}_{hex_id(self.rng, 8)}.log.parquet"
+            f"{ACCOUNT_B}_vpcflowlogs_{REGION}_{self.parquet_flow_log}_"
+            f"{minute_name(slot)}_{hex_id(self.rng, 8)}.log.parquet"
         )
 
 
@@ -141,9 +143,11 @@ def _gzip(texts: list[str]) -> bytes:
     return gzip.compress(("\n".join(texts) + "\n").encode(), 9, mtime=0)
 
 
-def _day(at: int) -> str:
+def day_folder(at: int) -> str:
+    """The folder of a day: `YYYY/MM/DD`."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y/%m/%d")
 
 
-def _minute(at: int) -> str:
+def minute_name(at: int) -> str:
+    """A minute as object names have it: `YYYYMMDDTHHMMZ`."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%MZ")

@@ -1,4 +1,4 @@
-"""Builds the estate: 14 services by design (more by the same shapes), three VPCs, three load balancers, callers, deploys."""
+"""Builds the estate: 14 services by design (more by the same shapes), three VPCs, load balancers, callers, deploys."""
 
 from __future__ import annotations
 
@@ -249,7 +249,7 @@ class EstateBuilder:
         return self.services["inventory"].tasks[len(service.tasks)].host
 
     def _node(self, vpc: Vpc, pod_ip: str) -> Eni:
-        """The Kubernetes node's interface a pod's secondary address is on: two nodes per VPC, each with its own primary address."""
+        """The Kubernetes node's interface a pod's secondary address is on: two nodes per VPC."""
         nodes = self.nodes.setdefault(vpc.name, [])
         if len(nodes) < 2:
             nodes.append(self._eni(vpc, vpc.take_fixed_address(), instance=True))

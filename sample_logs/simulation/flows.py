@@ -14,7 +14,7 @@ WINDOW = 60
 
 @dataclass(slots=True)
 class FlowRecord:
-    """One flow record; addresses as the packet has them, `shown` as the interface's primary address. `end` -1 packets: NODATA."""
+    """One flow record; `src`, `dst` as the record shows them, `pkt_src`, `pkt_dst` as the packet has them."""
 
     eni: Eni
     src: str
@@ -39,7 +39,7 @@ class FlowRecord:
 
 
 class Leg:
-    """One TCP conversation as its two ends see it; `client` or `server` is None where no interface of ours is at that end."""
+    """One TCP conversation; `client` or `server` is None where no interface of ours is at that end."""
 
     __slots__ = ("accepted", "client", "dport", "dst", "events", "server", "sport", "src")
 

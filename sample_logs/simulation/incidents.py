@@ -11,7 +11,11 @@ SLOT = 300
 
 @dataclass(eq=False)
 class Incident:
-    """One incident; `count` grows with every log record that shows it. `start` and `end` are epoch seconds."""
+    """One incident, from `start` to `end` (epoch seconds).
+
+    `ips` are addresses called (targets, nodes), `caller_ips` the callers'; `count`: log records that show the incident,
+    `denials` those of them that are Lattice refusals; `direct_from`: when a denied caller starts to go straight.
+    """
 
     kind: str
     start: float
@@ -21,16 +25,12 @@ class Incident:
     layer: str | None = None
     target_group: str | None = None
     ips: list[str] = field(default_factory=list)
+    caller_ips: list[str] = field(default_factory=list)
     port: int | None = None
     source: str | None = None
     direct_from: float | None = None
     count: int = 0
     denials: int = 0
-
-    def saw_ip(self, ip: str) -> None:
-        """Add an address the records show."""
-        if ip not in self.ips:
-            self.ips.append(ip)
 
 
 # kind, from and to as minutes of a 180-minute sample, caller, callee, layer, port

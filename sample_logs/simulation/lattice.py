@@ -34,7 +34,10 @@ def access_line(
     host: str,
     request_id: str,
 ) -> str:
-    """One line; `octets`: received and sent; `durations` in ms: all, to target, from target; `denied`: Service, Network, Identity or `-`."""
+    """One line.
+
+    `octets`: received, sent; `durations` in ms: all, to target, from target; `denied`: Service, Network, Identity, `-`.
+    """
     principal = source.principal if signed and source.principal else "-"
     record: dict[str, str | int] = {
         "serviceNetworkArn": topology.network_arn,
@@ -95,7 +98,7 @@ def resource_line(topology: Topology, *, at: float, source: str, destination: st
         "serviceNetworkResourceAssociationId": ids["snra"],
         "vpcEndpointId": ids["vpce"],
         "sourceVpcArn": "arn:aws:ec2:us-east-1:444455556666:vpc/vpc-0e7e47b41d6e00001",
-        "resourceConfigurationArn": f"arn:aws:vpc-lattice:us-east-1:{topology.resource.vpc.account}:resourceconfiguration/{ids['rcfg']}",
+        "resourceConfigurationArn": topology.resource_arn,
         "protocol": "tcp",
         "sourceIpPort": source,
         "destinationIpPort": destination,

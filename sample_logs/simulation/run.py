@@ -18,6 +18,7 @@ from .tally import Tally
 from .topology import Topology
 from .traffic import Traffic
 from .truth import Truth, describe
+from .world import World
 
 # caller, callee, share of the edge's requests per second, path of a plain read
 ARRIVALS = (
@@ -44,7 +45,8 @@ class Run:
         self.topology: Topology = EstateBuilder(seed, start, end, services).build()
         self.incidents = Incidents(self.topology, start, end, kinds)
         self.tally = Tally()
-        self.traffic = Traffic(self.topology, self.incidents, self.tally, self.rng)
+        self.world = World(self.topology, self.incidents, self.tally, self.rng)
+        self.traffic = Traffic(self.world)
 
     def play(self) -> None:
         """All requests, then every conversation closed."""
@@ -66,7 +68,7 @@ class Run:
             self._incident_arrivals(incident, add)
         for at, _, action in sorted(arrivals, key=lambda arrival: arrival[:2]):
             action(at)
-        for connection in self.traffic.connections.all:
+        for connection in self.world.connections.all:
             connection.finish(self.end)
             self.tally.legs.extend((leg, None) for leg in connection.legs)
         checks = Random(self.rng.random())
@@ -94,7 +96,7 @@ class Run:
         def action(at: float) -> None:
             named = self.topology.callers[caller]
             plain = bare or self._bare(caller, callee, at)
-            self.traffic.call(self.traffic.source(named), callee, at, read, plain, once)
+            self.traffic.call(self.world.source(named), callee, at, read, plain, once)
 
         return action
 
@@ -156,7 +158,9 @@ class Run:
         leg.open(at, tls=False)
         leg.exchange(at + 0.002, at + 0.05, 700, 2400)
         leg.close(at + 0.06)
-        incident.saw_ip(task.host.ipv4)
+        for known, ip in ((incident.caller_ips, host.ipv4), (incident.ips, task.host.ipv4)):
+            if ip not in known:
+                known.append(ip)
         self.tally.legs.append((leg, incident))
 
     def _scan(self, incident: Incident, at: float) -> None:
@@ -169,7 +173,7 @@ class Run:
             for task in service.live(at)
         ]
         target = rng.choice(tasks).host
-        incident.ips = [scanner.ipv4]
+        incident.caller_ips = [scanner.ipv4]
         self.tally.rejected(
             scanner, scanner.ipv4, scanner.ephemeral_port(), target, target.ipv4, rng.randrange(20, 9000), at, incident
         )
@@ -188,9 +192,9 @@ def simulate(
 ) -> Truth:
     """Writes the logs of one run and `truth.json` under `out`; returns the truth.
 
-    `start` is in epoch seconds (UTC, whole five minutes); `incidents` None is all of them, an empty list none. `ground_truth`: a
-    `.jsonl.gz` file with the true caller and callee of every logged request. Raises ValueError for an unknown incident or an
-    unaligned start.
+    `start` is in epoch seconds (UTC, whole five minutes); `incidents` None is all of them, an empty list none.
+    `ground_truth`: a `.jsonl.gz` file with the true caller and callee of every logged request. Raises ValueError for an
+    unknown incident or an unaligned start.
     """
     kinds = list(KINDS) if incidents is None else incidents
     unknown = [kind for kind in kinds if kind not in KINDS]

@@ -32,7 +32,7 @@ class Edge:
 
 
 class Tally:
-    """Collects while the traffic runs. A `source` is what AWS writes one series of objects for (a network, a node, a flow log)."""
+    """Collects while the traffic runs. A `source` is what AWS writes one series of objects for: a network, a node."""
 
     def __init__(self) -> None:
         """Starts empty."""
@@ -107,7 +107,7 @@ class Tally:
             known.append(service)
 
     def tellable_hours(self, service: str) -> list[int]:
-        """Hours (epoch hours) in which 95 % of at least 20 signed calls came from addresses that were targets of this service alone."""
+        """Epoch hours in which 95 % of 20 or more signed calls came from targets of this service alone."""
         total: Counter[int] = Counter()
         own: Counter[int] = Counter()
         for (caller, hour, vpc, ip), count in self.sources.items():

@@ -1,4 +1,4 @@
-"""What stands where: VPCs, network interfaces, services, tasks, front doors, callers. No behaviour in time but tasks' lifetimes."""
+"""What stands where: VPCs, network interfaces, services, tasks with their lifetimes, front doors, callers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def hex_id(rng: Random, digits: int) -> str:
 
 @dataclass(eq=False)
 class Vpc:
-    """A VPC with one flow log; `prefix` is the first two octets of its /16, `ipv6_prefix` the first three groups of its range."""
+    """A VPC with one flow log; `prefix`: the first two octets of its /16, `ipv6_prefix`: three groups of its /56."""
 
     name: str
     vpc_id: str
@@ -44,7 +44,7 @@ class Vpc:
         return f"{self.prefix}.0.0/16"
 
     def take_address(self, owner: str, at: float, rest: float) -> str:
-        """An IPv4 address for a task: one freed by another owner at least `rest` seconds ago when there is one, else a new one."""
+        """An IPv4 address for a task: one that another owner freed at least `rest` seconds ago, else a new one."""
         for position, (freed_at, ip, previous) in enumerate(self.freed):
             if at - freed_at >= rest and previous != owner:
                 del self.freed[position]
@@ -70,7 +70,7 @@ class Vpc:
 
 @dataclass(eq=False)
 class Eni:
-    """A network interface; flow records show its primary address. `offset`: second of the minute its aggregation windows start."""
+    """A network interface; `offset`: the second of the minute its aggregation windows start."""
 
     eni_id: str
     vpc: Vpc
@@ -224,7 +224,7 @@ class Caller:
 
 @dataclass(eq=False)
 class Source:
-    """Who makes one call: a caller's or a service's running copy. `principal` carries the session; empty when there is none.
+    """Who makes one call: a copy of a caller or service. `principal` carries the session; empty when there is none.
 
     `ipv6`: its calls to Lattice go over IPv6 when the callee's name says so (see `Traffic`).
     """
@@ -257,3 +257,9 @@ class Topology:
     def network_arn(self) -> str:
         """The service network's ARN."""
         return f"arn:aws:vpc-lattice:{REGION}:{ACCOUNT_A}:servicenetwork/{self.network_id}"
+
+    @property
+    def resource_arn(self) -> str:
+        """The ARN of the resource configuration in front of `resource`."""
+        account, rcfg = self.resource.vpc.account, self.resource_ids["rcfg"]
+        return f"arn:aws:vpc-lattice:{REGION}:{account}:resourceconfiguration/{rcfg}"

@@ -164,7 +164,6 @@ def _edges(topology: Topology, tally: Tally) -> list[dict[str, Any]]:
 
 
 def _resource_edge(topology: Topology, requests: int) -> dict[str, Any]:
-    arn = f"arn:aws:vpc-lattice:us-east-1:{topology.resource.vpc.account}:resourceconfiguration/{topology.resource_ids['rcfg']}"
     edge: dict[str, Any] = {
         "caller": "event-bus",
         "callee": "events-intake",
@@ -173,7 +172,7 @@ def _resource_edge(topology: Topology, requests: int) -> dict[str, Any]:
         "denied": 0,
         "errors": 0,
     }
-    return {**edge, "caller_ids": [], "service_arn": arn, "elb": None, "host": None}
+    return {**edge, "caller_ids": [], "service_arn": topology.resource_arn, "elb": None, "host": None}
 
 
 def _incident(incident: Incident, topology: Topology) -> dict[str, Any]:
@@ -199,6 +198,7 @@ def _incident(incident: Incident, topology: Topology) -> dict[str, Any]:
         "dns": dns,
         "target_group": incident.target_group,
         "ips": incident.ips,
+        "caller_ips": incident.caller_ips,
         "port": incident.port,
         "layer": incident.layer,
         "source": incident.source,

@@ -1,4 +1,4 @@
-"""Flow records as VPC Flow Logs writes them: text with a custom format (version 8), and Parquet with underscore names."""
+"""Flow records as VPC Flow Logs writes them: text in a custom format (version 8), and Parquet."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import pyarrow.parquet as pq
 from .flows import FlowRecord
 from .topology import REGION
 
-FIELDS = (
+HEADER = (
     "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status "
-    "vpc-id subnet-id instance-id tcp-flags type pkt-srcaddr pkt-dstaddr region az-id flow-direction traffic-path ecs-service-name reject-reason"
-).split()
+    "vpc-id subnet-id instance-id tcp-flags type pkt-srcaddr pkt-dstaddr region az-id flow-direction "
+    "traffic-path ecs-service-name reject-reason"
+)
+FIELDS = HEADER.split(" ")
 INT32 = {"version", "srcport", "dstport", "protocol", "tcp-flags", "traffic-path"}
 INT64 = {"packets", "bytes", "start", "end"}
-HEADER = " ".join(FIELDS)
 SCHEMA = pa.schema(
     [(f.replace("-", "_"), pa.int32() if f in INT32 else pa.int64() if f in INT64 else pa.string()) for f in FIELDS]
 )
@@ -32,8 +33,9 @@ def line(record: FlowRecord) -> str:
         )
     kind = "IPv6" if ":" in record.src else "IPv4"
     return (
-        f"8 {vpc.account} {eni.eni_id} {record.src} {record.dst} {record.sport} {record.dport} 6 {record.packets} {record.octets} "
-        f"{record.start} {record.end} {record.action} OK {vpc.vpc_id} {eni.subnet_id} {eni.instance_id} {record.flags} {kind} "
+        f"8 {vpc.account} {eni.eni_id} {record.src} {record.dst} {record.sport} {record.dport} 6 "
+        f"{record.packets} {record.octets} {record.start} {record.end} {record.action} OK "
+        f"{vpc.vpc_id} {eni.subnet_id} {eni.instance_id} {record.flags} {kind} "
         f"{record.pkt_src} {record.pkt_dst} {REGION} {eni.az} {record.direction} {record.path} {eni.ecs_service} -"
     )
 
