@@ -6,28 +6,43 @@
 select
     start_time as time,
     end_time,
-    is_reply,
-    case when is_reply then dst else src end as src_ip,
-    case when is_reply then dstport else srcport end as src_port,
-    case when is_reply then src else dst end as dst_ip,
+    src as src_ip,
+    srcport as src_port,
+    dst as dst_ip,
+    dstport as dst_port,
+    srcaddr,
+    dstaddr,
+    case when is_reply then dst else src end as client_ip,
+    case when is_reply then src else dst end as server_ip,
     case
         when action = 'REJECT' and srcport >= 32768 and dstport >= 32768 and dstport <> 50051 then null
         when is_reply then srcport
         else dstport
     end as server_port,
-    protocol,
     case
         when not is_reply then flow_direction
         when flow_direction = 'egress' then 'ingress'
         when flow_direction = 'ingress' then 'egress'
-    end as direction,
+    end as connection_direction,
+    protocol,
+    bytes,
+    packets,
     action,
     reject_reason,
-    vpc_id as vpc,
-    interface_id,
+    flow_direction as direction,
+    tcp_flags,
     traffic_path,
-    packets,
-    bytes,
+    interface_id,
+    interface_type,
+    next_hop_interface_type,
+    vpc_id as vpc,
+    subnet_id as subnet,
+    instance_id,
+    az_id as az,
+    ecs_service_name as ecs_service,
+    pkt_src_aws_service as src_service,
+    pkt_dst_aws_service as dst_service,
+    ip_version(src) as ip_version,
     log_object,
     log_line,
     day
@@ -39,9 +54,10 @@ from (
         case
             when tcp_flags & 18 = 18 then true
             when tcp_flags & 2 = 2 then false
-            when srcport = dstport or srcport = 50051 or dstport = 50051 then coalesce(srcport = 50051 and dstport <> 50051, false)
+            when srcport = dstport then false
+            when 50051 in (srcport, dstport) then srcport = 50051
             else coalesce(srcport < dstport, false)
         end as is_reply
     from vpc_flow
     where log_status = 'OK'
-)
+) as f

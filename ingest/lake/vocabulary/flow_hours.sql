@@ -1,11 +1,11 @@
 -- Flows per hour, pair of addresses, server port and interface.
 select
     date_trunc('hour', time) as hour,
-    src_ip,
-    dst_ip,
+    client_ip as src_ip,
+    server_ip as dst_ip,
     server_port,
     protocol,
-    direction,
+    connection_direction as direction,
     action,
     reject_reason,
     vpc,

@@ -106,5 +106,5 @@ create or replace temp macro latency_bucket(ms) as
 case
     when ms is null then null
     when ms <= 0 then -1
-    else greatest(floor(ln(ms) / ln(1.1)), -1)::integer
+    else floor(ln(ms) / ln(1.1))::integer
 end;

@@ -1,0 +1,32 @@
+-- The VPC of an address in an hour, where exactly one VPC had it: overlapping CIDRs leave an address out.
+with seen as (
+    select
+        hour,
+        ip,
+        vpc
+    from endpoint_hours
+    where vpc is not null
+    union
+    select
+        hour,
+        src_ip,
+        vpc
+    from flow_hours
+    where direction = 'egress'
+        and vpc is not null
+    union
+    select
+        hour,
+        dst_ip,
+        vpc
+    from flow_hours
+    where direction = 'ingress'
+        and vpc is not null
+)
+select
+    hour,
+    ip,
+    min(vpc) as vpc
+from seen
+group by hour, ip
+having count(distinct vpc) = 1

@@ -1,0 +1,62 @@
+-- Every node of the graph that has a name of its own, with short and unique display names. A node that only is an
+-- address is not listed: its name is made from its key.
+with candidates as (
+    select
+        node,
+        'service' as kind,
+        arg_min(label, (node <> service, service)) as base,
+        arg_min(long_label, (node <> service, service)) as longer,
+        list(service order by service) as ids,
+        null as reason
+    from services
+    group by node
+    union all
+    select
+        node,
+        case
+            when contains(principal, ':role/') then 'role'
+            when contains(principal, ':user/') then 'user'
+            when starts_with(principal, 'arn:') then 'principal'
+            else 'certificate'
+        end,
+        short_name(principal),
+        short_name(principal) || ' (' || coalesce(account_of(principal), principal) || ')',
+        [principal],
+        reason
+    from principals
+    where node = principal
+),
+
+counted as (
+    select
+        *,
+        count(*) over (partition by base) as same,
+        count(*) over (partition by base, kind = 'service') as same_of_kind,
+        count(*) over (partition by base, kind) as same_of_own_kind,
+        count(*) over (partition by longer) as same_longer
+    from candidates
+)
+
+select
+    c.node,
+    c.kind,
+    case
+        when same = 1 or (kind = 'service' and same_of_kind = 1) then base
+        when kind <> 'service' and same_of_own_kind = 1 then base || ' (' || kind || ')'
+        when same_longer = 1 then longer
+        else c.node
+    end as name,
+    c.ids || coalesce(m.principals, []) as ids,
+    coalesce(c.reason, m.reason) as reason
+from counted as c
+left join (
+    select
+        node,
+        list(principal order by principal) as principals,
+        any_value(reason) as reason
+    from principals
+    where node <> principal
+    group by node
+) as m
+    on c.node = m.node
+    and c.kind = 'service'

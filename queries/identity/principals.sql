@@ -1,0 +1,67 @@
+-- Every principal and the node it is: a service's when at least 95 % of at least 20 sightings are at addresses that were,
+-- in that hour and VPC, targets of that service alone; otherwise its own, with the reason.
+with owners as (
+    select
+        hour,
+        vpc,
+        ip,
+        count(distinct node) as services,
+        any_value(node) as node
+    from targets
+    where vpc is not null
+    group by hour, vpc, ip
+    having sum(sightings) > 0
+),
+
+sighted as (
+    select
+        s.principal,
+        s.sightings,
+        o.services,
+        case when o.services = 1 then o.node end as node
+    from sources as s
+    left join owners as o
+        on s.hour = o.hour
+        and s.vpc = o.vpc
+        and s.ip = o.ip
+),
+
+totals as (
+    select
+        principal,
+        sum(sightings) as sightings,
+        coalesce(sum(sightings) filter (services > 1), 0) as shared,
+        coalesce(sum(sightings) filter (services is null), 0) as elsewhere
+    from sighted
+    group by principal
+),
+
+best as (
+    select
+        principal,
+        node,
+        sum(sightings) as agreeing
+    from sighted
+    where node is not null
+    group by principal, node
+    qualify row_number() over (partition by principal order by agreeing desc, node) = 1
+)
+
+select
+    t.principal,
+    case when t.sightings >= 20 and b.agreeing >= 0.95 * t.sightings then b.node else t.principal end as node,
+    t.sightings,
+    coalesce(b.agreeing, 0) as agreeing,
+    b.node as candidate,
+    case
+        when b.node is null and t.shared > 0 then 'kept apart: its addresses are targets of several services'
+        when b.node is null then 'no service answers at its addresses'
+        when t.sightings < 20 then 'kept apart: fewer than 20 sightings'
+        when b.agreeing >= 0.95 * t.sightings
+            then 'one node: calls from the addresses at which the service answers'
+        when t.shared > t.elsewhere then 'kept apart: its addresses are targets of several services'
+        else 'kept apart: calls from other addresses too'
+    end as reason
+from totals as t
+left join best as b
+    on t.principal = b.principal

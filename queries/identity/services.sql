@@ -1,0 +1,56 @@
+-- Every service that was called: its id, the node it is in the graph, and what it can be called for short.
+with lattice_services as (
+    select
+        service,
+        any_value(front_door) as front_door
+    from call_minutes
+    where front_door = 'lattice'
+        and service is not null
+    group by service
+),
+
+load_balancers as (
+    select distinct service
+    from call_minutes
+    where front_door = 'alb'
+        and service is not null
+)
+
+select
+    l.service,
+    'lattice' as front_door,
+    coalesce(t.behind, l.service) as node,
+    h.host,
+    case
+        when is_own_domain(h.host) then split_part(h.host, '.', 1)
+        when h.host is not null
+            then coalesce(
+                nullif(replace(split_part(h.host, '.', 1), '-' || replace(split_part(l.service, '/', 2), 'svc-', ''), ''), ''),
+                split_part(l.service, '/', 2)
+            )
+        else split_part(l.service, '/', 2)
+    end as label,
+    coalesce(h.host, split_part(l.service, '/', 2)) as long_label
+from lattice_services as l
+left join lattice_hosts as h
+    on l.service = h.service
+left join seen_through as t
+    on l.service = t.service
+union all
+select distinct
+    service,
+    'alb',
+    service,
+    host,
+    case when is_own_domain(host) then split_part(host, '.', 1) else host end,
+    host || ', ' || split_part(elb, '/', 2)
+from alb_target_groups
+union all
+select
+    service,
+    'alb',
+    service,
+    null,
+    split_part(service, '/', 2),
+    service
+from load_balancers

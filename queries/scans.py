@@ -1,0 +1,45 @@
+"""One view a table of the lake: its declared columns over the files of a snapshot, typed and empty when there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+
+from ingest.lake.schema import Table
+from ingest.lake.tables import DataFile, Snapshot
+
+
+def literal(text: str) -> str:
+    """A SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def moment(at: datetime) -> str:
+    """A SQL timestamptz literal, UTC."""
+    return f"timestamptz '{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00'"
+
+
+def scan(table: Table, snapshot: Snapshot, since: datetime | None, until: datetime | None) -> str:
+    """The statement that makes the table's view for the window [since, until).
+
+    One `read_parquet` a schema version (the version is in the file's name), so that a column added later does not make
+    every query open every file; `union all by name` fills what an older version lacks.
+    """
+    empty = ", ".join(f'null::{column.type.duckdb} as "{column.name}"' for column in table.columns)
+    parts = [f"select {empty} where false"]
+    files = sorted(snapshot.overlapping(since, until), key=lambda file: (file.schema_version, file.uri))
+    for _, version in groupby(files, key=lambda file: file.schema_version):
+        parts.append(f"from {_read_parquet(table, list(version))}")
+    names = ", ".join(f'"{name}"' for name in table.names)
+    bounds = [f'"{table.time}" >= {moment(since)}'] if since else []
+    bounds += [f'"{table.time}" < {moment(until)}'] if until else []
+    where = f"\nwhere {' and '.join(bounds)}" if bounds else ""
+    body = "\nunion all by name\n".join(parts)
+    return f"create or replace temp view {table.name} as\nselect {names}\nfrom (\n{body}\n){where}"
+
+
+def _read_parquet(table: Table, files: Sequence[DataFile]) -> str:
+    paths = ",\n    ".join(literal(file.uri) for file in files)
+    hive = f", hive_partitioning = true, hive_types = {{'{table.partition}': date}}" if table.partition else ""
+    return f"read_parquet([\n    {paths}\n]{hive or ', hive_partitioning = false'})"

@@ -1,0 +1,56 @@
+"""The SQL files of a session, and the order in which they build on each other.
+
+A relation is a file: `identity/*.sql` become tables, computed once when the session opens and from rollups and the
+ledger only (never from raw rows); `views/*.sql` become views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+
+from ingest.lake import vocabulary
+
+MACROS = ("names", "quantiles", "time")
+IDENTITY = (
+    "alb_nodes",
+    "address_vpcs",
+    "alb_peers",
+    "alb_target_groups",
+    "alb_own_hosts",
+    "lattice_hosts",
+    "seen_through",
+    "services",
+    "targets",
+    "sources",
+    "principals",
+    "nodes",
+    "service_names",
+    "principal_names",
+    "address_names",
+    "own_subscriptions",
+)
+VIEWS = ("client_certificates", "requests", "flows", "calls", "denials")
+PUBLIC_VIEWS = ("requests", "flows", "calls", "denials")
+
+
+def text(folder: str, name: str) -> str:
+    """Text of `queries/<folder>/<name>.sql`."""
+    return (files("queries") / folder / f"{name}.sql").read_text(encoding="utf-8").rstrip()
+
+
+def macros() -> Iterator[str]:
+    """Statements that make the macros of the vocabulary and of the queries."""
+    yield vocabulary.sql(vocabulary.MACROS)
+    for name in MACROS:
+        yield text("macros", name)
+
+
+def relations() -> Iterator[str]:
+    """Statements that make identity tables and views, on top of the lake's tables."""
+    for name in vocabulary.SELECTS:
+        yield f"create or replace temp view {name} as\n{vocabulary.sql(name)}"
+    for name in IDENTITY:
+        yield f"create or replace temp table {name} as\n{text('identity', name)}"
+    for name in VIEWS:
+        yield f"create or replace temp view {name} as\n{text('views', name)}"

@@ -1,0 +1,102 @@
+-- Every refused attempt at every layer: requests one by one, TLS handshakes one by one, packets per minute, pair and port.
+-- An application's 403 behind a load balancer that is a Lattice target is counted on the Lattice side.
+select
+    r.time,
+    r.denied_by as layer,
+    r.caller,
+    r.caller_principal,
+    r.caller_ip,
+    r.callee,
+    r.target_ip,
+    r.target_port,
+    coalesce(r.deny_reason, r.status::varchar) as reason,
+    1::bigint as count,
+    r.log_object,
+    r.log_line,
+    r.day
+from requests as r
+where r.denied_by is not null
+    and not (
+        r.denied_by = 'application'
+        and r.front_door = 'alb'
+        and is_lattice_address(r.caller_ip)
+        and split_part(r.service, '#', 1) in (select t.elb from seen_through as t)
+    )
+union all
+select
+    t.timestamp,
+    'tls',
+    coalesce(p.name, a.name, key_name(coalesce(t.leaf_client_cert_subject, caller_key(null, null, null, t.client_ip)))),
+    null,
+    t.client_ip,
+    coalesce(s.name, t.elb, 'unknown'),
+    t.ip_address,
+    t.listener_port,
+    t.tls_verify_status,
+    1,
+    t.log_object,
+    t.log_line,
+    t.day
+from alb_connection as t
+left join service_names as s
+    on t.elb = s.service
+left join principal_names as p
+    on t.leaf_client_cert_subject = p.principal
+left join alb_peers as x
+    on t.elb = x.elb
+    and t.client_ip = x.ip
+    and date_trunc('hour', t.timestamp) = x.hour
+left join address_vpcs as v
+    on t.client_ip = v.ip
+    and date_trunc('hour', t.timestamp) = v.hour
+left join address_names as a
+    on coalesce(x.vpc, v.vpc) = a.vpc
+    and t.client_ip = a.ip
+    and date_trunc('hour', t.timestamp) = a.hour
+where starts_with(t.tls_verify_status, 'Failed')
+union all
+select
+    f.time,
+    'packet',
+    coalesce(b.name, key_name(caller_key(null, null, coalesce(f.src_vpc, v.vpc), f.src_ip))),
+    null,
+    f.src_ip,
+    coalesce(d.name, key_name(caller_key(null, null, coalesce(f.dst_vpc, w.vpc), f.dst_ip))),
+    f.dst_ip,
+    f.dst_port,
+    f.reason,
+    f.count,
+    f.log_object,
+    f.log_line,
+    f.day
+from (
+    select
+        min(time) as time,
+        src_ip,
+        dst_ip,
+        dst_port,
+        case when direction = 'egress' then vpc end as src_vpc,
+        case when direction = 'ingress' then vpc end as dst_vpc,
+        'REJECT' || coalesce(' ' || reject_reason, '') as reason,
+        count(*) as count,
+        arg_min(log_object, (time, log_object, log_line)) as log_object,
+        arg_min(log_line, (time, log_object, log_line)) as log_line,
+        day
+    from flows
+    where action = 'REJECT'
+    group by date_trunc('minute', time), src_ip, dst_ip, dst_port, src_vpc, dst_vpc, reason, day
+) as f
+left join address_vpcs as v
+    on f.src_ip = v.ip
+    and date_trunc('hour', f.time) = v.hour
+left join address_vpcs as w
+    on f.dst_ip = w.ip
+    and date_trunc('hour', f.time) = w.hour
+left join address_names as b
+    on coalesce(f.src_vpc, v.vpc) = b.vpc
+    and f.src_ip = b.ip
+    and date_trunc('hour', f.time) = b.hour
+left join address_names as d
+    on coalesce(f.dst_vpc, w.vpc) = d.vpc
+    and f.dst_ip = d.ip
+    and date_trunc('hour', f.time) = d.hour
