@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         default=None, description="File of display names and merges that overrule the logs (names.toml).", min_length=1
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least severe message on stderr."
+        default="warning", description="Least severe message on stderr."
     )
     json_logs: bool = Field(default=False, description="Messages on stderr as JSON lines.")
 
@@ -157,17 +157,22 @@ def _refuse_unknown_variables() -> None:
 
 def _nearest(key: str, known: Iterable[str]) -> str:
     names = sorted(known)
-    close = difflib.get_close_matches(key, names, n=1, cutoff=0.6)
+    begun = [name for name in names if name.startswith(key)]
+    close = begun or difflib.get_close_matches(key, names, n=1, cutoff=0.6)
     return f"Did you mean {close[0]}?" if close else f"Known: {', '.join(names)}"
 
 
 def _explained(error: ValidationError, file: Path) -> SettingsError:
     """The first wrong value: where it was set, what it is, what is expected."""
-    first = error.errors(include_url=False)[0]
+    wrong = error.errors(include_url=False)
+    first = next((e for e in wrong if e["type"] == "extra_forbidden"), wrong[0])
     key = str(first["loc"][0])
     variable = f"{PREFIX}{key.upper()}"
     dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
     where = variable + dotted.removeprefix(key) if variable in os.environ else f"{file}:{dotted}"
+    if first["type"] == "extra_forbidden":
+        return SettingsError(f"{where}: unknown key. {_nearest(str(first['loc'][-1]), SourceSettings.model_fields)}")
+    if first["type"] == "missing":
+        return SettingsError(f"{where}: is missing. See eastwest.example.toml")
     expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    given = "" if first["type"] == "missing" else f" {first['input']!r} is wrong;"
-    return SettingsError(f"{where}:{given} expected {expected}. See eastwest.example.toml")
+    return SettingsError(f"{where}: {first['input']!r} is wrong; expected {expected}. See eastwest.example.toml")

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from ingest.errors import SettingsError, SourceError
 from ingest.sources.source import SourceObject, in_chunks, in_window
@@ -27,7 +27,7 @@ class FolderSource:
             SettingsError: the URI has another scheme.
         """
         self.path = _path_of(path).absolute()
-        self.uri = self.path.as_uri()
+        self.uri = _uri_of(self.path)
         self.requests = 0
         if not self.path.exists():
             raise SourceError(
@@ -56,7 +56,7 @@ class FolderSource:
 
 def _path_of(text: str) -> Path:
     if text.startswith("file://"):
-        return Path(os.fsdecode(unquote_to_bytes(urlsplit(text).path)))
+        return Path(os.fsdecode(unquote_to_bytes(text.removeprefix("file://"))))
     scheme, found, _ = text.partition("://")
     if found:
         raise SettingsError(
@@ -65,9 +65,14 @@ def _path_of(text: str) -> Path:
     return Path(text).expanduser()
 
 
+def _uri_of(path: Path) -> str:
+    """The path as a URI that leaves `=` and the like as they are, so that hive folders stay readable."""
+    return "file://" + quote_from_bytes(os.fsencode(path), safe="/=:@!$&'()*+,;~")
+
+
 def _object_of(path: Path, stat: os.stat_result) -> SourceObject:
     return SourceObject(
-        uri=path.as_uri(),
+        uri=_uri_of(path),
         etag=f"{stat.st_size}-{stat.st_mtime_ns}",
         size=stat.st_size,
         last_modified=datetime.fromtimestamp(stat.st_mtime, UTC),

@@ -31,7 +31,7 @@ LARGEST_LEVEL = 10
 WIDEST = 5_000
 """Prefixes of one level looked into; more of them are listed whole instead."""
 
-FAILURES = (BaseError, BotoCoreError, ClientError, OSError, ValueError)
+FAILURES = (BaseError, BotoCoreError, ClientError, OSError)
 
 
 def open_bucket(uri: str, settings: Settings) -> BucketSource:
@@ -83,7 +83,7 @@ class Bucket:
                 page = [self._object(meta) for meta in metas]
                 last = metas[-1]["path"]
                 yield page
-        except InvalidPathError:
+        except (InvalidPathError, ValueError):
             yield from self._whole_by_name(prefix, last)
         except FAILURES as error:
             raise explain(error, f"s3://{self.name}/{prefix}", "s3:ListBucket") from error
@@ -109,7 +109,7 @@ class Bucket:
             try:
                 got = self._store.get(key)
                 etag, body = got.meta["e_tag"] or "", got.bytes
-            except InvalidPathError:
+            except (InvalidPathError, ValueError):
                 answer = self._client.get_object(Bucket=self.name, Key=key, **self._payer)
                 etag, body = answer["ETag"], answer["Body"].read
             if etag.strip('"') != wanted.etag:

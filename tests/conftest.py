@@ -1,0 +1,42 @@
+"""Fixtures shared by all tests: S3 servers on loopback, and an environment that holds nobody's credentials."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests import servers
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No setting, profile, role or region of whoever runs the tests; TEST_S3_URL keeps the credentials it needs."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("EASTWEST_") or (name.startswith("AWS_") and "TEST_S3_URL" not in os.environ):
+                patch.delenv(name)
+        if "TEST_S3_URL" not in os.environ:
+            nowhere = tmp_path_factory.mktemp("aws")
+            patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
+            patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
+            patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+            patch.setenv("AWS_ACCESS_KEY_ID", servers.ACCESS_KEY)
+            patch.setenv("AWS_SECRET_ACCESS_KEY", servers.SECRET_KEY)
+        yield
+
+
+@pytest.fixture(scope="session")
+def moto_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.S3Server]:
+    """Moto's S3 (and IAM, STS, SQS) over HTTP."""
+    with servers.run_moto(tmp_path_factory.mktemp("moto") / "log") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rclone_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.S3Server]:
+    """rclone's S3: no conditional writes, so never a lake."""
+    folder = tmp_path_factory.mktemp("rclone")
+    with servers.run_rclone(folder, tmp_path_factory.mktemp("rclone-log") / "log") as server:
+        yield server
