@@ -1,0 +1,56 @@
+"""What a log line means: one module per AWS log format, all of them listed here.
+
+Each module has `TABLE` (its declaration), `S3_LAYOUT` (AWS's key pattern), `recognise(first_line)`, `layout(first_line)`
+(what objects must share to be parsed in one block) and `parse(block)`.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from ingest.formats import (
+    alb_access,
+    alb_connection,
+    alb_health_check,
+    lattice_access,
+    lattice_resource_access,
+    vpc_flow,
+)
+from ingest.formats.object_key import ObjectKey, is_test_object, parse_key
+from ingest.formats.unsupported import unsupported
+
+FORMATS: tuple[ModuleType, ...] = (
+    lattice_access,
+    lattice_resource_access,
+    alb_access,
+    alb_connection,
+    alb_health_check,
+    vpc_flow,
+)
+
+__all__ = [
+    "FORMATS",
+    "alb_access",
+    "alb_connection",
+    "alb_health_check",
+    "is_test_object",
+    "lattice_access",
+    "lattice_resource_access",
+    "parse_key",
+    "recognise",
+    "vpc_flow",
+]
+
+
+def recognise(key: ObjectKey, head: bytes) -> ModuleType | None:
+    """The format of an object that begins so; None when it is none of ours.
+
+    The content decides. Where its first line says nothing (it is blank, damaged or without a header), the key does.
+    """
+    first = next((line for line in head.removeprefix(b"\xef\xbb\xbf").splitlines() if line.strip()), b"")
+    if unsupported(first):
+        return None
+    for module in FORMATS:
+        if module.recognise(first):
+            return module
+    return next((module for module in FORMATS if module.TABLE.name == key.format), None)

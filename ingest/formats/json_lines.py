@@ -1,0 +1,165 @@
+"""Lattice logs: one JSON object a line.
+
+polars reads whole blocks into columns of text; it keeps only the keys it is told to keep. AWS adds a key to all records of
+a day, so a sample of each object (first, last, every 1,000th record) shows it, and the objects that have one are read
+record by record, which keeps every unknown key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+import polars as pl
+import pyarrow as pa
+
+from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
+from ingest.formats.fields import Field, Texts, in_order, row_schema, typed
+from ingest.formats.kinds import ADDRESS_PORT, NULLS, nullify
+from ingest.formats.lines import Lines, Mask
+from ingest.lake.schema import Table
+
+STRIDE = 1000
+"""One record in so many is looked at for keys that have no column."""
+
+FEW = 64
+"""Fewer lines than this are read one by one."""
+
+LONE = (b"\\ud", b"\\uD")
+"""How an escaped surrogate begins; polars turns a lone one into a NUL."""
+
+
+def endpoints(fields: Sequence[Field]) -> tuple[Field, ...]:
+    """The fields, with those that fill an address and a port column (`sourceIpPort` and its like) as one each."""
+    columns: dict[str, list[str]] = {}
+    for field in fields:
+        columns.setdefault(field.name, []).extend(field.columns)
+    kinds = {field.name: field.kind for field in fields}
+    return tuple(
+        Field(name, tuple(names), ADDRESS_PORT if len(names) == 2 else kinds[name]) for name, names in columns.items()
+    )
+
+
+def keys_of(line: bytes) -> set[str] | None:
+    """The keys of a JSON object, or None when the line is none."""
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return set(record) if isinstance(record, dict) else None
+
+
+def parse_json(block: Block, fields: Sequence[Field], table: Table, *, careful: bool = False) -> Parsed:
+    """Rows, rejects and skipped lines of a block of JSON lines; `careful` reads every line by itself."""
+    lines = Lines(block)
+    rows, at, rejects = row_schema(table).empty_table(), np.empty(0, dtype=np.int64), list[Rejected]()
+    left = ~lines.blank
+    if not careful:
+        known = {field.name for field in fields}
+        plain = left & ~lines.odd & ~_with_unknown_keys(block, known) & ~_with_surrogates(lines)
+        for texts in _read(lines, plain, sorted(known)):
+            left[texts.at] = False
+            more, more_at, more_rejects = typed(texts, fields, table)
+            rows, at, rejects = in_order(rows, at, more, more_at, rejects + more_rejects)
+    texts, refused, skipped = _read_one_by_one(lines, np.flatnonzero(left))
+    more, more_at, more_rejects = typed(texts, fields, table, careful=careful)
+    rows, at, rejects = in_order(rows, at, more, more_at, rejects + refused + more_rejects)
+    rejects.sort(key=lambda rejected: rejected.at)
+    nothing = np.concatenate([np.flatnonzero(lines.blank), skipped])
+    return Parsed(rows, at, rejects, nothing).check(len(block))
+
+
+def _with_unknown_keys(block: Block, known: set[str]) -> Mask:
+    """The lines of objects that have, in a sample, a key without a column."""
+    found = np.zeros(len(block), dtype=np.bool_)
+    first = 0
+    for count in block.line_counts:
+        sample = {*range(first, first + count, STRIDE), first + count - 1} if count else set()
+        if any((keys_of(block.line(at)) or known) - known for at in sample):
+            found[first : first + count] = True
+        first += count
+    return found
+
+
+def _with_surrogates(lines: Lines) -> Mask:
+    found = np.zeros(len(lines), dtype=np.bool_)
+    for mark in LONE:
+        at = lines.data.find(mark)
+        while at >= 0:
+            line = int(lines.at(np.array([at]))[0])
+            found[line] = True
+            at = lines.data.find(mark, int(lines.ends[line]))
+    return found
+
+
+def _read(lines: Lines, plain: Mask, keys: Sequence[str]) -> Iterable[Texts]:
+    """The plain lines as columns, in parts that polars reads; lines it stumbles over are left out, with few others."""
+    chosen = np.flatnonzero(plain)
+    parts = [chosen] if len(chosen) >= FEW else []
+    while parts:
+        part = parts.pop()
+        mask = np.zeros(len(lines), dtype=np.bool_)
+        mask[part] = True
+        try:
+            frame = pl.read_ndjson(lines.only(mask), schema=dict.fromkeys(keys, pl.String))
+        except pl.exceptions.PolarsError:
+            frame = None
+        if frame is not None and frame.height == len(part):
+            yield Texts(part, {name: nullify(_texts(frame, name)) for name in keys})
+        elif len(part) >= 2 * FEW:
+            half = len(part) // 2
+            parts += [part[:half], part[half:]]
+
+
+def _texts(frame: pl.DataFrame, name: str) -> Any:
+    return frame.get_column(name).rechunk().to_arrow().cast(pa.string())
+
+
+def _read_one_by_one(lines: Lines, chosen: Indices) -> tuple[Texts, list[Rejected], Indices]:
+    rejects: list[Rejected] = []
+    records: list[dict[str, str | None]] = []
+    at: list[int] = []
+    skipped: list[int] = []
+    names: dict[str, None] = {}
+    for line in chosen.tolist():
+        text = lines.text(line)
+        if isinstance(text, Rejected):
+            rejects.append(text)
+        elif not text.strip():
+            skipped.append(line)
+        else:
+            try:
+                record = read_record(text)
+            except ValueError as error:
+                rejects.append(Rejected(line, Reason.MALFORMED_LINE, str(error)))
+                continue
+            at.append(line)
+            records.append(record)
+            names.update(dict.fromkeys(record))
+    columns = {name: pa.array([record.get(name) for record in records], pa.string()) for name in names}
+    return Texts(np.array(at, dtype=np.int64), columns), rejects, np.array(skipped, dtype=np.int64)
+
+
+def read_record(text: str) -> dict[str, str | None]:
+    """A JSON object's values as text; ValueError when it is none."""
+    try:
+        record = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise ValueError("not a JSON object")
+    return {name: _text(value) for name, value in record.items()}
+
+
+def _text(value: object) -> str | None:
+    """A JSON value as text: as polars writes it."""
+    if isinstance(value, str):
+        return None if value in NULLS else value
+    if value is None:
+        return None
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,69 @@
+"""Cutting lines of space-separated fields into columns of text with Arrow's CSV reader."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from ingest.formats.block import Indices
+from ingest.formats.kinds import NULLS
+
+
+@dataclass(frozen=True)
+class Split:
+    """The columns of the lines that have as many fields as there are names, in order.
+
+    `ours` are the numbers (from 0) of those lines, `others` of the rest; `commonest` is how many fields most of the rest have.
+    """
+
+    columns: Mapping[str, Any]
+    ours: Indices
+    others: Indices
+    commonest: int | None
+
+
+def split(data: bytes, names: Sequence[str], *, quoted: bool) -> Split:
+    """Columns of text, NULL where AWS wrote that there is nothing; lines with another number of fields are left out.
+
+    Quotes are taken off when `quoted`, else they are characters like any other. The data is valid UTF-8 without control
+    characters, and every quote stands at a field's edge: that is the caller's to know.
+    """
+    others: list[int] = []
+    sizes: Counter[int] = Counter()
+
+    def other(row: Any) -> str:
+        others.append(row.number - 1)
+        sizes[row.actual_columns] += 1
+        return "skip"
+
+    found = pa.csv.read_csv(
+        pa.BufferReader(data),
+        read_options=pa.csv.ReadOptions(column_names=list(names), use_threads=False, block_size=len(data) + 1),
+        parse_options=pa.csv.ParseOptions(
+            delimiter=" ",
+            quote_char='"' if quoted else False,
+            double_quote=False,
+            escape_char=False,
+            newlines_in_values=False,
+            ignore_empty_lines=False,
+            invalid_row_handler=other,
+        ),
+        convert_options=pa.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            null_values=list(NULLS),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+            check_utf8=False,
+        ),
+    )
+    ours = np.ones(found.num_rows + len(others), dtype=np.bool_)
+    ours[others] = False
+    columns = {name: found.column(i).combine_chunks() for i, name in enumerate(names)}
+    commonest = sizes.most_common(1)[0][0] if sizes else None
+    return Split(columns, np.flatnonzero(ours), np.flatnonzero(~ours), commonest)

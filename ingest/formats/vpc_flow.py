@@ -1,0 +1,212 @@
+"""VPC Flow Logs: packets of one 5-tuple at one network interface within one aggregation interval.
+
+```
+version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status
+2 123456789012 eni-1235b8ca123456789 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK
+```
+
+AWS: https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html
+
+What AWS leaves open, and what is assumed here:
+
+* A text object begins with a header that names its fields, in any order, and may repeat it. Without one, lines of exactly
+  the default (version 2) shape are read as such, also behind the time that an export from CloudWatch Logs puts before
+  each line; other lines are rejected as `missing_header`: a custom format cannot be guessed from a number of fields.
+* Two spaces in a row (AWS's own sample has them) are one separator; what follows ` #` is a comment.
+* Fields beyond the header's are kept in `extra` as `field_15` and so on, names that AWS has not published under their name.
+* `start` and `end` are seconds; values above 100,000,000,000 are milliseconds.
+* NODATA and SKIPDATA records are rows: one SKIPDATA line may stand for many flows that were not recorded.
+* Parquet columns have the same names with underscores; `-` is NULL there too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
+from ingest.formats.fields import Texts, in_order, plain_fields, row_schema, typed
+from ingest.formats.kinds import EPOCH, NULLS, PORT
+from ingest.formats.lines import Lines, Mask, find
+from ingest.formats.object_key import ObjectKey
+from ingest.formats.parquet import read_parquet
+from ingest.formats.split import split
+from ingest.formats.unsupported import unsupported
+from ingest.lake.declarations import VPC_FLOW as TABLE
+
+S3_LAYOUT = (
+    "AWSLogs/{account}/vpcflowlogs/{region}/{yyyy}/{mm}/{dd}/"
+    "{account}_vpcflowlogs_{region}_{flow log id}_{yyyymmdd}T{hhmm}Z_{hash}.log.gz (or .log.parquet; also hive and hourly)"
+)
+
+FIELDS = plain_fields(TABLE, srcport=PORT, dstport=PORT, start_time=EPOCH, end_time=EPOCH)
+"""The 54 fields of versions 2 to 11."""
+
+KNOWN = frozenset(field.name for field in FIELDS)
+DEFAULT = (
+    "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
+)
+EXPORTED = "@timestamp"
+"""The name given here to the time that an export puts before each line; it is the record's start, and not kept."""
+
+MARKS = frozenset({"srcaddr", "interface-id", "log-status"})
+"""Names of which every header has one."""
+
+NAME = re.compile(r"[a-z][a-z0-9-]*")
+DEFAULT_LINE = re.compile(
+    rb"(?P<exported>\d{4}-\d\d-\d\dT[\d:.]+Z +)?"
+    rb"2 +(?:\d{12}|unknown|-) +(?:eni-[0-9a-f]+|-) +(?:[0-9a-f.:]+ +[0-9a-f.:]+|- +-) +(?:[\d-]+ +){5}"
+    rb"\d+ +\d+ +(?:ACCEPT|REJECT|-) +(?:OK|NODATA|SKIPDATA)(?: .*)?"
+)
+COMMENT = re.compile(r"(?:^|[ \t]+)#.*", re.DOTALL)
+BLANKS = re.compile(r"[ \t]+")
+ODD = (b"  ", b"\n ", b" \n", b"#")
+"""What the fast reader would misread: empty fields and comments."""
+
+FEW = 64
+"""Fewer lines than this are read one by one."""
+
+CONFIGURE = (
+    "the object has no header line and its lines are not of the default format: say the flow log's fields in settings"
+)
+
+
+def header(line: bytes) -> list[str] | None:
+    """The names in a header line; None when it is none."""
+    names = line.decode("utf-8", "replace").split()
+    known = sum(name in KNOWN for name in names)
+    if MARKS.isdisjoint(names) or known * 2 < len(names) or not all(map(NAME.fullmatch, names)):
+        return None
+    return names
+
+
+def recognise(first_line: bytes) -> bool:
+    """Whether a line is a flow log's header, or a record of the default format."""
+    if unsupported(first_line):
+        return False
+    return header(first_line) is not None or DEFAULT_LINE.fullmatch(first_line) is not None
+
+
+def layout(first_line: bytes) -> str:
+    """The names of its fields; empty when that cannot be told."""
+    names = header(first_line)
+    if names is not None:
+        return " ".join(names)
+    found = DEFAULT_LINE.fullmatch(first_line)
+    if found is None:
+        return ""
+    return f"{EXPORTED} {DEFAULT}" if found["exported"] else DEFAULT
+
+
+def parse(block: Block) -> Parsed:
+    """Rows, rejects and skipped lines of a block; never raises on content."""
+    return parse_flows(block)
+
+
+def parse_parquet(body: bytes, key: ObjectKey) -> pa.Table:
+    """The rows of a flow log delivered as Parquet; ValueError when the file is damaged or no flow log.
+
+    A value that is none of its column's is NULL there and kept in `extra`.
+    """
+    return read_parquet(body, FIELDS, TABLE, key.uri)
+
+
+def parse_flows(block: Block, *, careful: bool = False) -> Parsed:
+    """As `parse`; `careful` reads every line by itself."""
+    lines = Lines(block)
+    names = block.layout.split()
+    rows, at, rejects = row_schema(TABLE).empty_table(), np.empty(0, dtype=np.int64), list[Rejected]()
+    left = ~lines.blank
+    skipped = lines.blank.copy()
+    if names and not careful:
+        headers = _lines_that_are(lines, " ".join(names).encode())
+        skipped |= headers
+        left &= ~headers
+        plain = left & ~lines.odd & ~_odd(lines) & ~_with_other_headers(lines, headers)
+        if np.count_nonzero(plain) >= FEW:
+            found = split(lines.only(plain), names, quoted=False)
+            texts = Texts(np.flatnonzero(plain)[found.ours], _kept(found.columns))
+            left[texts.at] = False
+            rows, at, rejects = typed(texts, FIELDS, TABLE)
+    texts, refused, no_records = _read_one_by_one(lines, np.flatnonzero(left), names)
+    skipped[no_records] = True
+    more, more_at, more_rejects = typed(texts, FIELDS, TABLE, careful=careful)
+    rows, at, rejects = in_order(rows, at, more, more_at, rejects + refused + more_rejects)
+    rejects.sort(key=lambda rejected: rejected.at)
+    return Parsed(rows, at, rejects, np.flatnonzero(skipped)).check(len(block))
+
+
+def _kept(columns: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: column for name, column in columns.items() if name != EXPORTED}
+
+
+def _lines_that_are(lines: Lines, text: bytes) -> Mask:
+    """The lines that are that text and nothing else."""
+    starts = np.flatnonzero(lines.ends - lines.starts == len(text) + 1)
+    mask = np.zeros(len(lines), dtype=np.bool_)
+    same = [at for at in starts.tolist() if lines.data.startswith(text, int(lines.starts[at]))] if len(starts) else []
+    mask[same] = True
+    return mask
+
+
+def _odd(lines: Lines) -> Mask:
+    mask = np.zeros(len(lines), dtype=np.bool_)
+    for what in ODD:
+        if what in lines.data:
+            offsets = find(lines.data, what)
+            # A newline belongs to the line that it ends, and the space after it to the next.
+            mask |= lines.mask(offsets + 1 if what == b"\n " else offsets)
+    if lines.data.startswith(b" "):
+        mask[0] = True
+    return mask
+
+
+def _with_other_headers(lines: Lines, headers: Mask) -> Mask:
+    """The lines of objects that change their header somewhere."""
+    mask = np.zeros(len(lines), dtype=np.bool_)
+    for name in MARKS:
+        for at in lines.at(find(lines.data, name.encode())).tolist():
+            if not headers[at] and not mask[at] and header(lines.block.line(at)):
+                mask |= lines.block.object_of == lines.block.object_of[at]
+    return mask
+
+
+def _read_one_by_one(lines: Lines, chosen: Indices, names: Sequence[str]) -> tuple[Texts, list[Rejected], list[int]]:
+    """Lines as text under the names of the header that they stand below, the rejects, and what is no record."""
+    rejects: list[Rejected] = []
+    records: list[dict[str, str | None]] = []
+    at: list[int] = []
+    skipped: list[int] = []
+    below, of = names, -1
+    for line in chosen.tolist():
+        if lines.block.object_of[line] != of:
+            below, of = names, lines.block.object_of[line]
+        text = lines.text(line)
+        if isinstance(text, Rejected):
+            rejects.append(text)
+            continue
+        fields = [field for field in BLANKS.split(COMMENT.sub("", text)) if field]
+        its_header = header(" ".join(fields).encode())
+        if its_header:
+            below = its_header
+        if its_header or not fields:
+            skipped.append(line)
+        elif not below:
+            rejects.append(Rejected(line, Reason.MISSING_HEADER, CONFIGURE))
+        elif len(fields) < len(below):
+            rejects.append(Rejected(line, Reason.MALFORMED_LINE, f"{len(fields)} fields under {len(below)} names"))
+        else:
+            at.append(line)
+            records.append(record_of(fields, below))
+    columns = {name: pa.array([r.get(name) for r in records], pa.string()) for name in {n for r in records for n in r}}
+    return Texts(np.array(at, dtype=np.int64), _kept(columns)), rejects, skipped
+
+
+def record_of(fields: Sequence[str], names: Sequence[str]) -> dict[str, str | None]:
+    """Fields under their names; those beyond the names are field_15 and so on."""
+    more = [f"field_{i + 1}" for i in range(len(names), len(fields))]
+    return {name: None if field in NULLS else field for name, field in zip([*names, *more], fields, strict=True)}
