@@ -2,6 +2,148 @@
 
 from __future__ import annotations
 
+import ipaddress
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
 import typer
 
 app = typer.Typer()
+
+_THEME = {
+    "light": {
+        "primaryColor": "#2f6fed",
+        "backgroundColor": "#ffffff",
+        "secondaryBackgroundColor": "#f3f4f6",
+        "textColor": "#1f2937",
+        "baseRadius": "0.3rem",
+    },
+    "dark": {
+        "primaryColor": "#6ea2ff",
+        "backgroundColor": "#12161d",
+        "secondaryBackgroundColor": "#1c222c",
+        "textColor": "#e5e7eb",
+        "baseRadius": "0.3rem",
+    },
+}
+_OPTIONS = {
+    "server.headless": "true",
+    "server.fileWatcherType": "none",
+    "server.runOnSave": "false",
+    "server.enableXsrfProtection": "true",
+    "server.enableAgentApi": "false",
+    "server.enableStaticServing": "false",
+    "server.maxUploadSize": "1",
+    "browser.gatherUsageStats": "false",
+    "client.toolbarMode": "viewer",
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": "false",
+    "client.disableDataExport": "true",
+    "runner.magicEnabled": "false",
+    "logger.level": "warning",
+    "logger.hideWelcomeMessage": "true",
+}
+
+
+@app.callback()
+def _commands() -> None:
+    """The dashboard layer's command."""
+
+
+@app.command("dashboard")
+def dashboard_command(
+    context: typer.Context,
+    lake: str | None = typer.Option(None, "--lake", help="Folder or s3://bucket/prefix of the lake."),
+    port: int = typer.Option(8501, min=1, max=65535, help="Port to listen on."),
+    address: str = typer.Option("127.0.0.1", help="Address to listen on."),
+    behind_proxy: bool = typer.Option(
+        False, "--i-have-a-proxy", help="Allow an address that others can reach: a proxy before it asks who they are."
+    ),
+) -> None:
+    """Serve the dashboard on this machine alone, and print its address once it answers.
+
+    Stop it with Ctrl-C. It has no login of its own, so an address that others can reach needs --i-have-a-proxy.
+    """
+    _refuse_what_others_can_reach(address, behind_proxy)
+    _refuse_a_taken_port(address, port)
+    invocation = context.obj
+    invocation.lake(lake)  # a lake that cannot be named is an error now, not on the first page
+    from dashboard import data
+    from queries.session import Session, open_session
+
+    def opened(since: datetime | None, until: datetime | None) -> Session:
+        # Each session asks for the lake again, so credentials that expire are renewed.
+        return open_session(invocation.lake(lake), since, until)
+
+    data.use(opened)
+    threading.Thread(target=_announce, args=(address, port), daemon=True).start()
+    _serve(address, port, behind_proxy)
+
+
+def _refuse_what_others_can_reach(address: str, behind_proxy: bool) -> None:
+    try:
+        loopback = address == "localhost" or ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        raise typer.BadParameter(f"{address} is no IP address; use 127.0.0.1", param_hint="--address") from None
+    if not loopback and not behind_proxy:
+        raise typer.BadParameter(
+            f"{address} can be reached by others and the dashboard has no login; keep 127.0.0.1, or put a proxy that "
+            "asks who they are before it and add --i-have-a-proxy",
+            param_hint="--address",
+        )
+
+
+def _refuse_a_taken_port(address: str, port: int) -> None:
+    try:
+        family, *_, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(where)
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{address}:{port} cannot be listened on: {error.strerror}; name another --port", param_hint="--port"
+        ) from None
+
+
+def _url(address: str, port: int) -> str:
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+
+def _announce(address: str, port: int) -> None:
+    """Print the address on stdout when the server answers."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+    # Straight to the port: a proxy in the environment has nothing to do with this machine's own server.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for _ in range(600):
+        try:
+            with opener.open(f"{_url(reachable, port)}/_stcore/health", timeout=2):
+                print(_url(address, port), flush=True)
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+
+
+def _serve(address: str, port: int, behind_proxy: bool) -> None:
+    """Run Streamlit in this process until it is stopped."""
+    from streamlit.web.cli import main as streamlit
+
+    script = str(Path(__file__).with_name("app.py"))
+    streamlit(["run", script, *_flags(address, port, behind_proxy)], prog_name="streamlit", standalone_mode=False)
+
+
+def _flags(address: str, port: int, behind_proxy: bool) -> Iterator[str]:
+    options = {**_OPTIONS, "server.address": address, "server.port": str(port)}
+    for theme, values in _THEME.items():
+        options |= {f"theme.{theme}.{key}": value for key, value in values.items()}
+    for key, value in options.items():
+        yield f"--{key}={value}"
+    if not behind_proxy:
+        # A page of another name that resolves to this machine must not talk to it.
+        for host in dict.fromkeys(("localhost", "127.0.0.1", address)):
+            yield f"--server.allowedHosts={host}"

@@ -1,0 +1,256 @@
+"""The call graph as an ECharts option object: which edges are drawn, where, and how each state looks.
+
+Promises: pure and deterministic; the worst edges come first and survive the cap; every edge drawn can be found again
+from what the reader clicked; names from the logs are only ever values that ECharts draws as text on a canvas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import dist
+from typing import Any
+
+from dashboard.layout import HEIGHT, WIDTH, Pair, Point, arrange, route
+from dashboard.palette import STATES, Palette, State
+from dashboard.text import visible
+
+MOST_NODES = 60
+"""Nodes drawn at most: more cannot be read; the table has every edge."""
+
+_SHAPES = {
+    "service": "roundRect",
+    "role": "circle",
+    "user": "circle",
+    "certificate": "circle",
+    "load_balancer": "diamond",
+    "resource": "diamond",
+    "address": "triangle",
+    "internet": "triangle",
+}
+_SIZES = {"roundRect": (30, 22), "circle": (22, 22), "diamond": (26, 26), "triangle": (24, 20)}
+_NAME_LENGTH = 60
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One caller calling one callee: what the graph needs to know of it.
+
+    `label` is what is wrong, in few words ('61 % denied'), empty for a healthy edge; `weight` orders edges of one
+    state, and chooses the healthy ones to draw: requests or refused attempts.
+    """
+
+    caller: str
+    callee: str
+    state: State
+    label: str = ""
+    weight: float = 0.0
+
+    @property
+    def pair(self) -> Pair:
+        """(caller, callee): what names the edge in the URL and in a selection."""
+        return self.caller, self.callee
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An option object, and what its indices mean: `links[i]` is the edge the i-th link belongs to."""
+
+    spec: dict[str, Any]
+    links: list[Pair]
+    nodes: list[str]
+    places: dict[str, Point] = field(repr=False)
+
+
+def chosen(edges: Sequence[Edge], everything: bool, most_nodes: int = MOST_NODES) -> list[Edge]:
+    """The edges to draw, in the order given (worst first), as long as they touch `most_nodes` nodes at most.
+
+    Not `everything`: what is wrong, and for each node it touches the busiest healthy edge, as context. Where nothing
+    is wrong, everything.
+    """
+    wrong = [edge for edge in edges if edge.state != "ok"]
+    wanted = list(edges) if everything or not wrong else wrong + _context(wrong, edges)
+    nodes: set[str] = set()
+    drawn: list[Edge] = []
+    for edge in wanted:
+        if len(nodes | set(edge.pair)) <= most_nodes:
+            nodes |= set(edge.pair)
+            drawn.append(edge)
+    return drawn
+
+
+def _context(wrong: Sequence[Edge], edges: Sequence[Edge]) -> list[Edge]:
+    touched = {node for edge in wrong for node in edge.pair}
+    busiest: dict[str, Edge] = {}
+    for edge in edges:
+        for node in edge.pair:
+            if edge.state == "ok" and node in touched and edge.weight > getattr(busiest.get(node), "weight", -1.0):
+                busiest[node] = edge
+    kept = {edge.pair for edge in busiest.values()}
+    return [edge for edge in edges if edge.state == "ok" and edge.pair in kept]
+
+
+def draw(
+    edges: Sequence[Edge],
+    kinds: Mapping[str, str],
+    palette: Palette,
+    before: Mapping[str, Point] | None = None,
+    selected: Pair | None = None,
+) -> Drawing:
+    """The option object for `edges`; `kinds` says what each node is, `before` where nodes stood in the last one."""
+    places = arrange([edge.pair for edge in edges], before)
+    nodes = sorted(places)
+    name = {node: f"n{k}" for k, node in enumerate(nodes)}
+    health = _health(edges)
+    data = [_node(name[node], node, places[node], kinds.get(node, "role"), health[node], palette) for node in nodes]
+    links: list[dict[str, Any]] = []
+    owners: list[Pair] = []
+    passed: set[Point] = set()
+    both = {edge.pair for edge in edges}
+    for edge in sorted(edges, key=lambda e: e.pair):
+        bends = [] if edge.caller == edge.callee else route(edge.pair, places, passed)
+        stops = [name[edge.caller]]
+        for k, bend in enumerate(bends):
+            stops.append(f"{name[edge.caller]}-{name[edge.callee]}-{k}")
+            data.append(_unseen(stops[-1], bend))
+        stops.append(name[edge.callee])
+        points = [places[edge.caller], *bends, places[edge.callee]]
+        curve = _curve(edge.pair, places, both)
+        links += _pieces(edge, stops, points, curve, palette, edge.pair == selected)
+        owners += [edge.pair] * (len(stops) - 1)
+    # The corners keep the scale: positions must not move because the outermost node left.
+    data += [_unseen("corner-0", (0.0, 0.0)), _unseen("corner-1", (WIDTH, HEIGHT))]
+    return Drawing(_option(data, links, palette), owners, nodes, places)
+
+
+def _health(edges: Iterable[Edge]) -> dict[str, State]:
+    """State of a node's outline: the worst of the calls it receives; of those it makes where nobody calls it."""
+    receives: dict[str, State] = {}
+    makes: dict[str, State] = {}
+    for edge in edges:
+        receives[edge.callee] = _worse(edge.state, receives.get(edge.callee, "ok"))
+        makes[edge.caller] = _worse(edge.state, makes.get(edge.caller, "ok"))
+    return makes | receives
+
+
+def _worse(one: State, other: State) -> State:
+    return min(one, other, key=STATES.index)
+
+
+def _node(id_: str, node: str, place: Point, kind: str, state: State, palette: Palette) -> dict[str, Any]:
+    shape = _SHAPES.get(kind, "circle")
+    return {
+        "id": id_,
+        "name": visible(node, _NAME_LENGTH),
+        "value": kind.replace("_", " "),
+        "x": round(place[0], 2),
+        "y": round(place[1], 2),
+        "symbol": shape,
+        "symbolSize": list(_SIZES[shape]),
+        "itemStyle": {
+            "color": palette.surface,
+            "borderColor": palette.strokes[state].colour,
+            "borderWidth": 2 if state == "ok" else 4,
+        },
+    }
+
+
+def _unseen(id_: str, place: Point) -> dict[str, Any]:
+    """A point that only holds a bend or a corner: nothing to see, to hover or to choose."""
+    return {
+        "id": id_,
+        "name": "",
+        "x": round(place[0], 2),
+        "y": round(place[1], 2),
+        "symbolSize": 0,
+        "silent": True,
+        "label": {"show": False},
+        "tooltip": {"show": False},
+    }
+
+
+def _curve(pair: Pair, places: Mapping[str, Point], both: set[Pair]) -> float:
+    """Bow of an edge: between nodes of one column, and between two that call each other, lines must not coincide."""
+    (x0, _), (x1, _) = places[pair[0]], places[pair[1]]
+    if abs(x0 - x1) <= 1:
+        return 0.35
+    return 0.15 if (pair[1], pair[0]) in both else 0.0
+
+
+def _pieces(
+    edge: Edge, stops: Sequence[str], points: Sequence[Point], curve: float, palette: Palette, selected: bool
+) -> list[dict[str, Any]]:
+    """The links of one edge: one, or one for each stretch between bends; the longest carries the label."""
+    stroke = palette.strokes[edge.state]
+    lengths = [dist(one, other) for one, other in pairwise(points)]
+    widest = lengths.index(max(lengths))
+    style: dict[str, Any] = {
+        "color": stroke.colour,
+        "width": stroke.width + (2 if selected else 0),
+        "type": stroke.line,
+        "opacity": 1 if selected else stroke.opacity,
+        "curveness": curve if len(lengths) == 1 else 0,
+    }
+    if selected:
+        style |= {"shadowBlur": 8, "shadowColor": palette.halo}
+    pieces = []
+    for k, (source, target) in enumerate(pairwise(stops)):
+        last = k == len(lengths) - 1
+        pieces.append(
+            {
+                "source": source,
+                "target": target,
+                "name": f"{visible(edge.caller, _NAME_LENGTH)} → {visible(edge.callee, _NAME_LENGTH)}",
+                "value": edge.label or "healthy",
+                "symbol": ["none", "arrow" if last else "none"],
+                "symbolSize": 6 + 1.5 * stroke.width,
+                "lineStyle": style,
+                "label": {"show": bool(edge.label) and k == widest, "color": stroke.colour},
+            }
+        )
+    return pieces
+
+
+def _option(data: list[dict[str, Any]], links: list[dict[str, Any]], palette: Palette) -> dict[str, Any]:
+    """The option object; its templates hold no word from the logs, only ECharts' own escaped values."""
+    return {
+        "animation": False,
+        "tooltip": {"trigger": "item", "formatter": "{b}<br>{c}"},
+        "series": [
+            {
+                "type": "graph",
+                "layout": "none",
+                "left": 70,
+                "right": 70,
+                "top": 22,
+                "bottom": 36,
+                "roam": True,
+                "scaleLimit": {"min": 0.5, "max": 4},
+                "selectedMode": "single",
+                "select": {"itemStyle": {"borderColor": palette.halo}, "lineStyle": {}},
+                "emphasis": {"scale": False},
+                "label": {
+                    "show": True,
+                    "position": "bottom",
+                    "formatter": "{b}",
+                    "fontSize": 12,
+                    "color": palette.ink,
+                    "textBorderColor": palette.surface,
+                    "textBorderWidth": 3,
+                    "width": 132,
+                    "overflow": "truncate",
+                },
+                "edgeLabel": {
+                    "formatter": "{c}",
+                    "fontSize": 12,
+                    "fontWeight": 600,
+                    "backgroundColor": palette.surface,
+                    "padding": [1, 4],
+                    "borderRadius": 3,
+                },
+                "data": data,
+                "links": links,
+            }
+        ],
+    }
