@@ -153,8 +153,10 @@ def health_checks(topology: Topology, rng: Random, begin: int, end: int, every: 
                 nodes: list[Host | None] = list(service.lb.nodes) if service.lb else [None]
                 for node in nodes:
                     port = node.ephemeral_port() if node else rng.randrange(1024, 65536)
-                    src = node.ipv4 if node else f"169.254.171.{rng.randrange(192, 200)}"
-                    leg = Leg(node.eni if node else None, src, port, task.host.eni, task.host.ipv4, task.port)
+                    address = task.host.ipv6 if service.ipv6_targets else task.host.ipv4
+                    lattice = "fd00:ec2:80::a9fe:abc" if service.ipv6_targets else "169.254.171.19"
+                    src = node.ipv4 if node else f"{lattice}{rng.randrange(2, 8)}"
+                    leg = Leg(node.eni if node else None, src, port, task.host.eni, address, task.port)
                     leg.open(at, tls=False)
                     leg.exchange(at, at + 0.003, 130, 170)
                     leg.close(at + 0.01)

@@ -38,7 +38,7 @@ PLAN: tuple[tuple[str, float, float, str, str, str | None, int | None], ...] = (
     ("large_transfer", 51, 59, "reports", "ledger", None, None),
     ("service_policy_tightened", 60, 135, "catalog", "pricing", "service_policy", None),
     ("target_failing", 62, 80, "", "fraud", None, 8080),
-    ("ipv6_rule_missing", 70, 95, "gateway", "catalog", "packet", 443),
+    ("ipv6_rule_missing", 70, 95, "mobile-fn", "gateway", "packet", 443),
     ("network_policy_tightened", 75, 105, "shipping", "notifications", "network_policy", None),
     ("canary_bad", 70, 125, "", "payments", None, 8080),
     ("direct_to_target", 95, 118, "reports", "ledger", None, 8080),

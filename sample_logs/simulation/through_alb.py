@@ -20,7 +20,7 @@ class ThroughAlb:
         """A call straight to the load balancer: status (0: the TLS handshake failed) and time of the response."""
         world, source, service = self.world, request.source, request.service
         node = world.rng.choice(lb.nodes)
-        sixth = source.name == "gateway" and service.name == "catalog" and world.rng.random() < 0.3
+        sixth = source.name == "mobile-fn" and world.rng.random() < 0.4
         if sixth:
             missing = world.incidents.at("ipv6_rule_missing", at, source.name, service.name)
             if missing is not None:

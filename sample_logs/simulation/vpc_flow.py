@@ -11,9 +11,9 @@ from .flows import FlowRecord
 from .topology import REGION
 
 HEADER = (
-    "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status "
-    "vpc-id subnet-id instance-id tcp-flags type pkt-srcaddr pkt-dstaddr region az-id flow-direction "
-    "traffic-path ecs-service-name reject-reason"
+    "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end "
+    "action log-status vpc-id subnet-id instance-id tcp-flags type pkt-srcaddr pkt-dstaddr region az-id "
+    "flow-direction traffic-path ecs-service-name reject-reason"
 )
 FIELDS = HEADER.split(" ")
 INT32 = {"version", "srcport", "dstport", "protocol", "tcp-flags", "traffic-path"}

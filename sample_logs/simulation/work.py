@@ -68,7 +68,7 @@ class Work:
             return 500
         if task in service.canaries and draw < 0.92:
             return 502
-        if draw < 0.5:
+        if draw < 0.8:
             storm = next(
                 (i for i in incidents.of("retry_storm") if i.callee == service.name and i.start <= at < i.end), None
             )
