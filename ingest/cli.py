@@ -25,11 +25,6 @@ app = typer.Typer()
 _FIRST_RUN = timedelta(hours=24)
 
 
-@app.callback()
-def _commands() -> None:
-    """The ingest layer's commands."""
-
-
 @app.command("ingest")
 def ingest_command(
     context: typer.Context,
@@ -141,7 +136,9 @@ def _print_summary(total: Summary, lake: Lake) -> None:
         soft_wrap=True,
     )
     if total.rejects:
-        console.print("Lines that could not be read are in the table rejects, with object, line, reason and text.")
+        console.print(
+            "Lines that could not be read are in the table rejects, with object, line, reason and text.", soft_wrap=True
+        )
 
 
 def _failures(total: Summary) -> str:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from types import ModuleType
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -26,6 +27,8 @@ from ingest.pipeline.admission import Lines, admit, out_of_range, reject_row, re
 from ingest.sources import SourceObject
 
 _BLOCK_BYTES = 32 * 1024 * 1024
+_HEAD_BYTES = 64 * 1024
+_Numbers = npt.NDArray[np.int32]
 
 
 @dataclass
@@ -88,8 +91,9 @@ class Assembly:
         count = data.count(b"\n")
         if not count:
             return 0
-        first = data[: data.index(b"\n")].rstrip(b"\r")
-        module = formats.recognise(outcome.key, first)
+        head = data[:_HEAD_BYTES]
+        first = next((line for line in head.splitlines() if line.strip()), b"")
+        module = formats.recognise(outcome.key, head)
         if module is None:
             self._reject_lines(outcome, data, count)
             return count
@@ -142,16 +146,21 @@ class Assembly:
             return
         outcome.format = VPC_FLOW.name
         numbers = np.arange(1, rows.num_rows + 1, dtype=np.int32)
-        of_object = np.zeros(rows.num_rows, dtype=np.int32)
         missing = pc.is_null(rows.column(VPC_FLOW.time)).to_numpy()
-        far = out_of_range(rows.column(VPC_FLOW.time).fill_null(0), [outcome.key], of_object) & ~missing
-        for bad, reason in ((missing, Reason.BAD_VALUE), (far, Reason.TIME_OUT_OF_RANGE)):
-            for i in np.flatnonzero(bad):
-                raw = str({k: v for k, v in rows.slice(int(i), 1).to_pylist()[0].items() if v is not None})
-                self._reject_object(outcome, int(i) + 1, 0, reason, VPC_FLOW.time, raw.encode())
-        good = ~(missing | far)
-        lines = Lines([outcome.key], of_object[good], numbers[good])
-        self._keep(VPC_FLOW, with_lineage(VPC_FLOW, rows.filter(pa.array(good)), lines), lines)
+        rows, numbers = self._reject_parquet(outcome, rows, numbers, missing, Reason.BAD_VALUE)
+        far = out_of_range(rows.column(VPC_FLOW.time), [outcome.key], np.zeros(len(numbers), dtype=np.int32))
+        rows, numbers = self._reject_parquet(outcome, rows, numbers, far, Reason.TIME_OUT_OF_RANGE)
+        lines = Lines([outcome.key], np.zeros(len(numbers), dtype=np.int32), numbers)
+        self._keep(VPC_FLOW, with_lineage(VPC_FLOW, rows, lines), lines)
+
+    def _reject_parquet(
+        self, outcome: Outcome, rows: pa.Table, numbers: _Numbers, bad: npt.NDArray[np.bool_], reason: Reason
+    ) -> tuple[pa.Table, _Numbers]:
+        """The rows that are not bad; the bad ones become rejects, their raw text the row's values."""
+        for at in np.flatnonzero(bad).tolist():
+            values = {name: value for name, value in rows.slice(at, 1).to_pylist()[0].items() if value is not None}
+            self._reject_object(outcome, int(numbers[at]), 0, reason, VPC_FLOW.time, str(values).encode())
+        return rows.filter(pa.array(~bad)), numbers[~bad]
 
     def _reject_lines(self, outcome: Outcome, data: bytes, count: int) -> None:
         block = Block(data, [outcome.key], [count], "")

@@ -42,6 +42,7 @@ class Summary:
         self.rejects += other.rejects
         self.skipped += other.skipped
         self.failed += other.failed
+        self.seconds += other.seconds
 
 
 class Progress(Protocol):

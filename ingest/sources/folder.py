@@ -40,7 +40,9 @@ class FolderSource:
             yield [_object_of(self.path, self.path.stat())]
             return
         refused: list[str] = []
-        files = (o for o in _walk(self.path, refused, set()) if in_window(o, since, until))
+        # A folder laid out like a bucket may hold other things beside its logs, as sample_logs/ does.
+        root = self.path / "AWSLogs"
+        files = (o for o in _walk(root if root.is_dir() else self.path, refused, set()) if in_window(o, since, until))
         yield from in_chunks(files)
         if refused:
             raise SourceError(
