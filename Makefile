@@ -3,7 +3,6 @@
 
 PYTHON ?= python3
 SERVE ?= 1
-PORT ?= 8501
 UPGRADE ?=
 
 BIN := .venv/bin
@@ -13,6 +12,7 @@ COMPILE := $(BIN)/uv pip compile -q pyproject.toml --group build --universal --p
 	--generate-hashes --no-annotate --custom-compile-command "make lock" $(UPGRADE)
 
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 .PHONY: help setup setup-dev demo test check check-docs format lock build bench clean
 
 help: ## This list
@@ -24,7 +24,7 @@ setup-dev: .venv/.installed-dev ## The same with what tests and checks need
 
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "eastwest needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name one: make PYTHON=python3.12 ..." >&2; \
+		echo "eastwest needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 | head -n 1). Name one: make PYTHON=python3.12 ..." >&2; \
 		exit 1; }
 	$(PYTHON) -m venv .venv
 
@@ -44,7 +44,7 @@ demo: setup ## Sample logs in, call graph, denied callers and slowest calls out,
 	$(BIN)/eastwest query denied_callers --lake $(LAKE)
 	$(BIN)/eastwest query slowest_calls --lake $(LAKE)
 ifneq ($(SERVE),0)
-	$(BIN)/eastwest dashboard --lake $(LAKE) --port $(PORT)
+	$(BIN)/eastwest dashboard --lake $(LAKE)
 endif
 
 test: setup-dev ## Every test; those that need a browser are skipped where there is no Chromium

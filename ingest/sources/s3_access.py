@@ -17,7 +17,14 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
@@ -70,7 +77,7 @@ def access_for(uri: str, settings: Settings) -> Access:
     bucket, _ = split_uri(uri)
     session = open_session(source)
     endpoint = _endpoint(source)
-    region = source.region or _bucket_region(session, bucket, endpoint)
+    region = source.region or bucket_region(session, bucket, endpoint)
     client = _client(session, region, endpoint)
     config: S3Config = {
         "region": region,
@@ -106,7 +113,7 @@ def storage_options(uri: str, settings: Settings) -> dict[str, str]:
     session = open_session(lake)
     endpoint = _endpoint(lake)
     options = {
-        "aws_region": lake.region or _bucket_region(session, bucket, endpoint),
+        "aws_region": lake.region or bucket_region(session, bucket, endpoint),
         "aws_conditional_put": "etag",
     }
     if endpoint:
@@ -176,6 +183,12 @@ def explain(error: Exception, uri: str, permission: str) -> SourceError:
     """What failed at `uri`, why, and what to do, from an error of obstore or boto3."""
     code, said = _code(error)
     bucket = uri.removeprefix("s3://").partition("/")[0]
+    if getattr(error, "operation_name", "") == "AssumeRole":
+        return SourceError(
+            f"{uri}: the role may not be assumed ({code}). Allow sts:AssumeRole, and trust it in the role"
+        )
+    if isinstance(error, TokenRetrievalError | CredentialRetrievalError | SSOError):
+        return SourceError(f"{uri}: no credentials ({said}). Renew them, for instance with `aws sso login`")
     if code == "NoSuchBucket":
         return SourceError(f"{uri}: there is no bucket {bucket}. Correct the name, or set the source's endpoint_url")
     if code == "NoSuchKey" or isinstance(error, FileNotFoundError):
@@ -227,7 +240,7 @@ def _client(session: boto3.Session, region: str, endpoint: str | None) -> Any:
     return session.client("s3", region_name=region, endpoint_url=endpoint, config=config)
 
 
-def _bucket_region(session: boto3.Session, bucket: str, endpoint: str | None) -> str:
+def bucket_region(session: boto3.Session, bucket: str, endpoint: str | None) -> str:
     """The bucket's region: S3 says it in the answer to HeadBucket, even when it refuses; an own endpoint has one."""
     usual = session.region_name or "us-east-1"
     if endpoint:

@@ -11,10 +11,10 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from ingest.errors import SettingsError, SourceError
-from ingest.settings import Settings
+from ingest.settings import Settings, SourceSettings
 from ingest.sources import Source, SourceObject, open_source
 from ingest.sources.s3 import Bucket
-from ingest.sources.s3_access import source_for, storage_options
+from ingest.sources.s3_access import bucket_region, open_session, source_for, storage_options
 from tests.servers import S3Server
 
 SINCE = datetime(2026, 11, 20, tzinfo=UTC)
@@ -324,6 +324,32 @@ def test_assumed_role_reads(moto_s3: S3Server, monkeypatch: pytest.MonkeyPatch) 
     source = open_source(bucket.uri, moto_s3.settings(sources=[role]))
 
     assert list(read(source, listed(source))) == [b"one"]
+
+
+def test_role_that_may_not_be_assumed(moto_s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert moto_s3.endpoint_url
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", moto_s3.endpoint_url)
+    bucket = moto_s3.bucket()
+    role = {"uri": bucket.uri, "role_arn": "arn:aws:iam::111122223333:role/LogReader"}
+    with moto_s3.enforcing({"Effect": "Allow", "Action": "s3:*", "Resource": "*"}) as keys:
+        use(keys, monkeypatch)
+        source = open_source(bucket.uri, moto_s3.settings(sources=[role]))
+        with pytest.raises(SourceError, match=rf"^{bucket.uri}: the role may not be assumed \(AccessDenied\)\."):
+            listed(source)
+
+
+def test_region_is_asked_of_s3(moto_s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert moto_s3.endpoint_url
+    # botocore goes to moto by the variable, while the function believes that it asks AWS itself.
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_s3.endpoint_url)
+    moto_s3.client().create_bucket(
+        Bucket="logs-of-ireland", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    session = open_session(SourceSettings(uri="s3://logs-of-ireland"))
+
+    assert bucket_region(session, "logs-of-ireland", None) == "eu-west-1"
+    with pytest.raises(SourceError, match=r"^s3://logs-of-nowhere: there is no such bucket\."):
+        bucket_region(session, "logs-of-nowhere", None)
 
 
 def test_unknown_bucket_says_so(server: S3Server) -> None:
