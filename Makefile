@@ -50,12 +50,13 @@ endif
 test: setup-dev ## Every test; those that need a browser are skipped where there is no Chromium
 	$(BIN)/pytest
 
-check: setup-dev check-docs ## Format, lint, types, import contracts, SQL, generated docs
+check: setup-dev ## Format, lint, types, import contracts, SQL, generated docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m queries.lint
+	$(BIN)/python docs/generate.py --check
 
 check-docs: setup-dev
 	$(BIN)/python docs/generate.py --check
