@@ -1,7 +1,7 @@
 """What every text format parses: a block of whole lines, and what comes back: rows, rejects and skipped lines.
 
 Many small objects of one format and layout are put back to back into one block, so that the cost of a call is paid once
-a block and not once an object. Every line ends as exactly one of row, reject or skipped: `Parsed` refuses anything else.
+a block and not once an object. Every line ends as one of row, reject or skipped: `Parsed` refuses anything else.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.formats.object_key import ObjectKey
+from ingest.formats.scan import controls
 
 Indices = npt.NDArray[np.int64]
 
@@ -55,11 +56,17 @@ class Block:
     layout: str
 
     @cached_property
+    def controls(self) -> Indices:
+        """Offsets of the control characters, newlines among them."""
+        return controls(np.frombuffer(self.data, dtype=np.uint8))
+
+    @cached_property
     def ends(self) -> Indices:
         """Offset just after each line's newline."""
-        found = np.flatnonzero(np.frombuffer(self.data, dtype=np.uint8) == 10).astype(np.int64) + 1
-        if len(found) != sum(self.line_counts):
-            raise ValueError(f"block says {sum(self.line_counts)} lines and holds {len(found)}")
+        newlines = np.frombuffer(self.data, dtype=np.uint8)[self.controls] == 10
+        found = (self.controls if newlines.all() else self.controls[newlines]) + 1
+        if len(found) != len(self):
+            raise ValueError(f"block says {len(self)} lines and holds {len(found)}")
         return found
 
     @cached_property
@@ -107,6 +114,6 @@ class Parsed:
         """Itself, once every line is accounted for exactly once; ValueError otherwise (a bug in the format)."""
         if self.rows.num_rows != len(self.at) or len(self.at) + len(self.rejects) + len(self.skipped) != lines:
             raise ValueError(
-                f"{lines} lines gave {self.rows.num_rows} rows, {len(self.rejects)} rejects, {len(self.skipped)} skipped"
+                f"{lines} lines: {self.rows.num_rows} rows, {len(self.rejects)} rejects, {len(self.skipped)} skipped"
             )
         return self

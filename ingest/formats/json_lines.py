@@ -1,8 +1,8 @@
 """Lattice logs: one JSON object a line.
 
-polars reads whole blocks into columns of text; it keeps only the keys it is told to keep. AWS adds a key to all records of
-a day, so a sample of each object (first, last, every 1,000th record) shows it, and the objects that have one are read
-record by record, which keeps every unknown key.
+polars reads whole blocks into columns of text, and drops every key it was not told of. So the keys in each line's bytes are
+counted and compared with the values that came out: a line with a key more (AWS's next field, a key twice) is read by
+itself, and its unknown keys are kept.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import polars as pl
 import pyarrow as pa
@@ -20,10 +21,8 @@ from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
 from ingest.formats.fields import Field, Texts, in_order, row_schema, typed
 from ingest.formats.kinds import ADDRESS_PORT, NULLS, nullify
 from ingest.formats.lines import Lines, Mask
+from ingest.formats.scan import count_keys, find, pairs
 from ingest.lake.schema import Table
-
-STRIDE = 1000
-"""One record in so many is looked at for keys that have no column."""
 
 FEW = 64
 """Fewer lines than this are read one by one."""
@@ -59,7 +58,7 @@ def parse_json(block: Block, fields: Sequence[Field], table: Table, *, careful: 
     left = ~lines.blank
     if not careful:
         known = {field.name for field in fields}
-        plain = left & ~lines.odd & ~_with_unknown_keys(block, known) & ~_with_surrogates(lines)
+        plain = left & ~lines.odd & ~_with_surrogates(lines)
         for texts in _read(lines, plain, sorted(known)):
             left[texts.at] = False
             more, more_at, more_rejects = typed(texts, fields, table)
@@ -72,26 +71,10 @@ def parse_json(block: Block, fields: Sequence[Field], table: Table, *, careful: 
     return Parsed(rows, at, rejects, nothing).check(len(block))
 
 
-def _with_unknown_keys(block: Block, known: set[str]) -> Mask:
-    """The lines of objects that have, in a sample, a key without a column."""
-    found = np.zeros(len(block), dtype=np.bool_)
-    first = 0
-    for count in block.line_counts:
-        sample = {*range(first, first + count, STRIDE), first + count - 1} if count else set()
-        if any((keys_of(block.line(at)) or known) - known for at in sample):
-            found[first : first + count] = True
-        first += count
-    return found
-
-
 def _with_surrogates(lines: Lines) -> Mask:
     found = np.zeros(len(lines), dtype=np.bool_)
-    for mark in LONE:
-        at = lines.data.find(mark)
-        while at >= 0:
-            line = int(lines.at(np.array([at]))[0])
-            found[line] = True
-            at = lines.data.find(mark, int(lines.ends[line]))
+    for mark in LONE if b"\\" in lines.data else ():
+        found |= lines.mask(find(lines.data, mark))
     return found
 
 
@@ -103,15 +86,37 @@ def _read(lines: Lines, plain: Mask, keys: Sequence[str]) -> Iterable[Texts]:
         part = parts.pop()
         mask = np.zeros(len(lines), dtype=np.bool_)
         mask[part] = True
+        data = lines.only(mask)
         try:
-            frame = pl.read_ndjson(lines.only(mask), schema=dict.fromkeys(keys, pl.String))
+            frame = pl.read_ndjson(data, schema=dict.fromkeys(keys, pl.String))
         except pl.exceptions.PolarsError:
             frame = None
         if frame is not None and frame.height == len(part):
+            values = _value_counts(frame)
+            if count_keys(np.frombuffer(data, dtype=np.uint8)) != (int(values.sum()), 0):
+                whole = _key_counts(lines)[part] == values
+                part, frame = part[whole], frame.filter(pl.Series(whole))
             yield Texts(part, {name: nullify(_texts(frame, name)) for name in keys})
         elif len(part) >= 2 * FEW:
             half = len(part) // 2
             parts += [part[:half], part[half:]]
+
+
+def _key_counts(lines: Lines) -> npt.NDArray[np.int64]:
+    """How many keys with a value each line has at most; -1 where spaces make that uncertain."""
+    keys = pairs(lines.bytes, b'"', b":")
+    # In valid JSON only a null begins with n. AWS puts no space around the colon; elsewhere the count would be wrong.
+    value = lines.bytes[keys + 2]
+    keys, spaced = keys[value != ord("n")], keys[value == ord(" ")]
+    counts = np.diff(np.searchsorted(keys, lines.ends), prepend=0)
+    for offsets in (spaced, pairs(lines.bytes, b" ", b":")):
+        counts[lines.at(offsets)] = -1
+    return counts
+
+
+def _value_counts(frame: pl.DataFrame) -> npt.NDArray[np.int64]:
+    counts = frame.select(pl.sum_horizontal(pl.all().is_not_null().cast(pl.Int64)))
+    return counts.to_series().to_numpy()
 
 
 def _texts(frame: pl.DataFrame, name: str) -> Any:

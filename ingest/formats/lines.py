@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.formats.block import Block, Indices, Reason, Rejected
+from ingest.formats.scan import find, positions
 
 Mask = npt.NDArray[np.bool_]
 BOM = b"\xef\xbb\xbf"
@@ -21,22 +22,20 @@ BOM = b"\xef\xbb\xbf"
 class Lines:
     r"""The lines of a block with `\n` as their only end.
 
-    `data` and `ends` are the block's, but for `\r\n` read as `\n`; `odd` marks the lines that a fast reader would misread.
+    `data`, its `bytes` and `ends` are the block's, but for `\r\n` read as `\n`; `odd` marks the lines that a fast reader
+    would misread.
     """
 
     def __init__(self, block: Block) -> None:
         self.block = block
         self.data = block.data
         self.ends = block.ends
-        if b"\r\n" in self.data:
-            self.data = self.data.replace(b"\r\n", b"\n")
-            self.ends = np.flatnonzero(self.bytes == 10).astype(np.int64) + 1
-        self.odd = self._controls() | self._not_utf8()
-
-    @property
-    def bytes(self) -> npt.NDArray[np.uint8]:
-        """`data` as an array."""
-        return np.frombuffer(self.data, dtype=np.uint8)
+        self.bytes = np.frombuffer(self.data, dtype=np.uint8)
+        self.odd = np.zeros(len(block), dtype=np.bool_)
+        if len(block.controls) > len(block):
+            self._mark_controls()
+        if not self.data.isascii():
+            self._mark_not_utf8()
 
     @cached_property
     def starts(self) -> Indices:
@@ -81,33 +80,20 @@ class Lines:
         except UnicodeDecodeError as error:
             return Rejected(at, Reason.INVALID_UTF8, f"byte {line[error.start]:#04x} at {error.start} of the line")
 
-    def _controls(self) -> Mask:
-        found = self.bytes < 32
-        if np.count_nonzero(found) == len(self):
-            return np.zeros(len(self), dtype=np.bool_)
-        found &= self.bytes != 10
-        return self.mask(np.flatnonzero(found))
+    def _mark_controls(self) -> None:
+        if b"\r\n" in self.data:
+            self.data = self.data.replace(b"\r\n", b"\n")
+            self.bytes = np.frombuffer(self.data, dtype=np.uint8)
+            self.ends = positions(self.bytes, 10) + 1
+        self.odd |= self.mask(np.flatnonzero((self.bytes < 32) & (self.bytes != 10)))
 
-    def _not_utf8(self) -> Mask:
-        none = np.zeros(len(self), dtype=np.bool_)
-        if self.data.isascii():
-            return none
+    def _mark_not_utf8(self) -> None:
         if BOM in self.data:
-            none |= self.mask(find(self.data, BOM))
+            self.odd |= self.mask(find(self.data, BOM))
         offsets = pa.py_buffer(np.array([0, len(self.data)], dtype=np.int64).tobytes())
         whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(self.data)])
         try:
             whole.cast(pa.large_string())
         except pa.ArrowInvalid:
             for at in np.flatnonzero(self.mask(np.flatnonzero(self.bytes > 127))).tolist():
-                none[at] |= isinstance(self.text(at), Rejected)
-        return none
-
-
-def find(data: bytes, what: bytes) -> Indices:
-    """Offsets of all occurrences, which may not overlap."""
-    found, at = [], data.find(what)
-    while at >= 0:
-        found.append(at)
-        at = data.find(what, at + len(what))
-    return np.array(found, dtype=np.int64)
+                self.odd[at] |= isinstance(self.text(at), Rejected)

@@ -18,6 +18,7 @@ from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
 from ingest.formats.fields import Field, Texts, in_order, row_schema, typed
 from ingest.formats.kinds import NULLS
 from ingest.formats.lines import Lines, Mask
+from ingest.formats.scan import Bytes, positions
 from ingest.formats.split import split
 from ingest.formats.unsupported import unsupported
 from ingest.lake.schema import Table
@@ -89,26 +90,21 @@ def _names(fields: Sequence[Field], count: int) -> list[str]:
 
 def _loose_quotes(lines: Lines) -> Mask:
     """The lines with a quote that is not at a field's edge, or without its partner."""
-    quotes = np.flatnonzero(lines.bytes == ord('"'))
-    found = np.zeros(len(lines), dtype=np.bool_)
-    if not len(quotes):
-        return found
-    # Padded, so that a quote as first or last byte of the block has neighbours too.
-    bytes_ = np.concatenate([[10], lines.bytes, [10]]).astype(np.uint8, copy=False)
-    before, after = bytes_[quotes], bytes_[quotes + 2]
-    opens = np.arange(len(quotes)) % 2 == 0
-    edge = np.where(opens, before, after)
-    good = (edge == ord(" ")) | (edge == 10)
-    line = lines.at(quotes[0::2])
-    if len(quotes) % 2 == 0 and good.all() and (line == lines.at(quotes[1::2])).all():
-        return found
-    per_line = np.diff(np.searchsorted(quotes, np.concatenate([lines.starts, lines.ends[-1:]])))
-    first = np.repeat(np.cumsum(per_line) - per_line, per_line)
-    opens = (np.arange(len(quotes)) - first) % 2 == 0
-    edge = np.where(opens, before, after)
-    found |= per_line % 2 == 1
-    found |= lines.mask(quotes[(edge != ord(" ")) & (edge != 10)])
-    return found
+    bytes_ = lines.bytes
+    quotes = positions(bytes_, ord('"'))
+    before_ends = np.searchsorted(quotes, lines.ends)
+    none = np.zeros(len(lines), dtype=np.bool_)
+    # The block's last byte is a newline: so every quote has a next byte, and at offset 0 the one before is that newline.
+    if not (before_ends % 2).any() and (_edge(bytes_[quotes[0::2] - 1]) & _edge(bytes_[quotes[1::2] + 1])).all():
+        return none
+    counts = np.diff(before_ends, prepend=0)
+    nth = np.arange(len(quotes)) - np.repeat(before_ends - counts, counts)
+    good = np.where(nth % 2 == 0, _edge(bytes_[quotes - 1]), _edge(bytes_[quotes + 1]))
+    return (counts % 2 == 1) | lines.mask(quotes[~good])
+
+
+def _edge(bytes_: Bytes) -> Mask:
+    return (bytes_ == ord(" ")) | (bytes_ == 10)
 
 
 def _cut(lines: Lines, plain: Mask, size: int, fields: Sequence[Field]) -> tuple[Texts, Mask, int | None]:

@@ -31,9 +31,10 @@ import pyarrow as pa
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
 from ingest.formats.fields import Texts, in_order, plain_fields, row_schema, typed
 from ingest.formats.kinds import EPOCH, NULLS, PORT
-from ingest.formats.lines import Lines, Mask, find
+from ingest.formats.lines import Lines, Mask
 from ingest.formats.object_key import ObjectKey
 from ingest.formats.parquet import read_parquet
+from ingest.formats.scan import pairs, positions
 from ingest.formats.split import split
 from ingest.formats.unsupported import unsupported
 from ingest.lake.declarations import VPC_FLOW as TABLE
@@ -56,6 +57,7 @@ EXPORTED = "@timestamp"
 MARKS = frozenset({"srcaddr", "interface-id", "log-status"})
 """Names of which every header has one."""
 
+MARKS_AS_BYTES = tuple(name.encode() for name in MARKS)
 NAME = re.compile(r"[a-z][a-z0-9-]*")
 DEFAULT_LINE = re.compile(
     rb"(?P<exported>\d{4}-\d\d-\d\dT[\d:.]+Z +)?"
@@ -64,8 +66,6 @@ DEFAULT_LINE = re.compile(
 )
 COMMENT = re.compile(r"(?:^|[ \t]+)#.*", re.DOTALL)
 BLANKS = re.compile(r"[ \t]+")
-ODD = (b"  ", b"\n ", b" \n", b"#")
-"""What the fast reader would misread: empty fields and comments."""
 
 FEW = 64
 """Fewer lines than this are read one by one."""
@@ -75,25 +75,28 @@ CONFIGURE = (
 )
 
 
-def header(line: bytes) -> list[str] | None:
-    """The names in a header line; None when it is none."""
-    names = line.decode("utf-8", "replace").split()
-    known = sum(name in KNOWN for name in names)
-    if MARKS.isdisjoint(names) or known * 2 < len(names) or not all(map(NAME.fullmatch, names)):
+def header(fields: Sequence[str]) -> Sequence[str] | None:
+    """The fields, when they are names: a header's; None when they are not."""
+    known = sum(field in KNOWN for field in fields)
+    if MARKS.isdisjoint(fields) or known * 2 < len(fields) or not all(map(NAME.fullmatch, fields)):
         return None
-    return names
+    return fields
+
+
+def _first_header(first_line: bytes) -> Sequence[str] | None:
+    return header(_fields_in(first_line.decode("utf-8", "replace").rstrip("\r\n")))
 
 
 def recognise(first_line: bytes) -> bool:
     """Whether a line is a flow log's header, or a record of the default format."""
     if unsupported(first_line):
         return False
-    return header(first_line) is not None or DEFAULT_LINE.fullmatch(first_line) is not None
+    return _first_header(first_line) is not None or DEFAULT_LINE.fullmatch(first_line) is not None
 
 
 def layout(first_line: bytes) -> str:
     """The names of its fields; empty when that cannot be told."""
-    names = header(first_line)
+    names = _first_header(first_line)
     if names is not None:
         return " ".join(names)
     found = DEFAULT_LINE.fullmatch(first_line)
@@ -119,25 +122,32 @@ def parse_flows(block: Block, *, careful: bool = False) -> Parsed:
     """As `parse`; `careful` reads every line by itself."""
     lines = Lines(block)
     names = block.layout.split()
-    rows, at, rejects = row_schema(TABLE).empty_table(), np.empty(0, dtype=np.int64), list[Rejected]()
-    left = ~lines.blank
-    skipped = lines.blank.copy()
-    if names and not careful:
-        headers = _lines_that_are(lines, " ".join(names).encode())
-        skipped |= headers
-        left &= ~headers
-        plain = left & ~lines.odd & ~_odd(lines) & ~_with_other_headers(lines, headers)
-        if np.count_nonzero(plain) >= FEW:
-            found = split(lines.only(plain), names, quoted=False)
-            texts = Texts(np.flatnonzero(plain)[found.ours], _kept(found.columns))
-            left[texts.at] = False
-            rows, at, rejects = typed(texts, FIELDS, TABLE)
-    texts, refused, no_records = _read_one_by_one(lines, np.flatnonzero(left), names)
-    skipped[no_records] = True
+    headers = _lines_that_are(lines, " ".join(names).encode())
+    plain = ~(lines.blank | headers | lines.odd | _odd(lines)) & bool(names and not careful)
+    rows, at, rejects = _read(lines, plain, names)
+    read = np.zeros(len(lines), dtype=np.bool_)
+    read[at] = True
+    others = _below_other_headers(lines, ~(read | lines.blank | headers))
+    if others.any():
+        # Lines below another header were read by the wrong names; a header itself is never a row: it has no time.
+        rows, at, rejects = _read(lines, plain & ~others, names)
+    read[:] = lines.blank | headers
+    read[at] = True
+    read[[rejected.at for rejected in rejects]] = True
+    texts, refused, no_records = _read_one_by_one(lines, np.flatnonzero(~read), names)
     more, more_at, more_rejects = typed(texts, FIELDS, TABLE, careful=careful)
     rows, at, rejects = in_order(rows, at, more, more_at, rejects + refused + more_rejects)
     rejects.sort(key=lambda rejected: rejected.at)
-    return Parsed(rows, at, rejects, np.flatnonzero(skipped)).check(len(block))
+    skipped = np.concatenate([np.flatnonzero(lines.blank | headers), np.array(no_records, dtype=np.int64)])
+    return Parsed(rows, at, rejects, skipped).check(len(block))
+
+
+def _read(lines: Lines, plain: Mask, names: Sequence[str]) -> tuple[Any, Indices, list[Rejected]]:
+    """Rows, their lines and the rejects of the plain lines that have as many fields as there are names."""
+    if np.count_nonzero(plain) < FEW:
+        return row_schema(TABLE).empty_table(), np.empty(0, dtype=np.int64), []
+    found = split(lines.only(plain), names, quoted=False)
+    return typed(Texts(np.flatnonzero(plain)[found.ours], _kept(found.columns)), FIELDS, TABLE)
 
 
 def _kept(columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,25 +164,30 @@ def _lines_that_are(lines: Lines, text: bytes) -> Mask:
 
 
 def _odd(lines: Lines) -> Mask:
-    mask = np.zeros(len(lines), dtype=np.bool_)
-    for what in ODD:
-        if what in lines.data:
-            offsets = find(lines.data, what)
-            # A newline belongs to the line that it ends, and the space after it to the next.
-            mask |= lines.mask(offsets + 1 if what == b"\n " else offsets)
+    """The lines that the fast reader would misread: with empty fields or comments."""
+    offsets = pairs(lines.bytes, b" \n", b" \n")
+    # A newline belongs to the line that it ends, and a space after it to the next.
+    mask = lines.mask(offsets[lines.bytes[offsets] != 10]) | lines.mask(offsets[lines.bytes[offsets] == 10] + 1)
+    if b"#" in lines.data:
+        mask |= lines.mask(positions(lines.bytes, ord("#")))
     if lines.data.startswith(b" "):
         mask[0] = True
     return mask
 
 
-def _with_other_headers(lines: Lines, headers: Mask) -> Mask:
-    """The lines of objects that change their header somewhere."""
+def _below_other_headers(lines: Lines, doubtful: Mask) -> Mask:
+    """The lines of objects that change their header somewhere, looked for among the doubtful lines."""
     mask = np.zeros(len(lines), dtype=np.bool_)
-    for name in MARKS:
-        for at in lines.at(find(lines.data, name.encode())).tolist():
-            if not headers[at] and not mask[at] and header(lines.block.line(at)):
+    for at in np.flatnonzero(doubtful).tolist():
+        if not mask[at] and any(name in lines.block.line(at) for name in MARKS_AS_BYTES):
+            text = lines.text(at)
+            if isinstance(text, str) and header(_fields_in(text)):
                 mask |= lines.block.object_of == lines.block.object_of[at]
     return mask
+
+
+def _fields_in(text: str) -> list[str]:
+    return [field for field in BLANKS.split(COMMENT.sub("", text)) if field]
 
 
 def _read_one_by_one(lines: Lines, chosen: Indices, names: Sequence[str]) -> tuple[Texts, list[Rejected], list[int]]:
@@ -189,8 +204,8 @@ def _read_one_by_one(lines: Lines, chosen: Indices, names: Sequence[str]) -> tup
         if isinstance(text, Rejected):
             rejects.append(text)
             continue
-        fields = [field for field in BLANKS.split(COMMENT.sub("", text)) if field]
-        its_header = header(" ".join(fields).encode())
+        fields = _fields_in(text)
+        its_header = header(fields)
         if its_header:
             below = its_header
         if its_header or not fields:

@@ -1,0 +1,73 @@
+"""Searching a block's bytes with NumPy, a window at a time.
+
+A mask of a whole block would be as large as the block, and most of its cost the kernel's handing out of fresh pages: in
+windows that stay in the cache the same search takes a third of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+Bytes = npt.NDArray[np.uint8]
+Offsets = npt.NDArray[np.int64]
+
+WINDOW = 1 << 18
+
+
+def _windows(data: Bytes, beyond: int = 0) -> Iterator[tuple[int, Bytes]]:
+    """The data in windows that overlap by so many bytes, each with its offset."""
+    for start in range(0, len(data), WINDOW):
+        yield start, data[start : start + WINDOW + beyond]
+
+
+def _joined(parts: list[Offsets]) -> Offsets:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+
+def positions(data: Bytes, byte: int) -> Offsets:
+    """Offsets of a byte."""
+    return _joined([np.flatnonzero(window == byte) + start for start, window in _windows(data)])
+
+
+def pairs(data: Bytes, first: bytes, second: bytes) -> Offsets:
+    """Offsets of any of the first bytes that is followed by any of the second."""
+    parts = []
+    for start, window in _windows(data, 1):
+        here, there = window[:-1], window[1:]
+        found = _any_of(here, first) & _any_of(there, second)
+        parts.append(np.flatnonzero(found) + start)
+    return _joined(parts)
+
+
+def _any_of(window: Bytes, allowed: bytes) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = window == allowed[0]
+    for byte in allowed[1:]:
+        found |= window == byte
+    return found
+
+
+def controls(data: Bytes) -> Offsets:
+    """Offsets of bytes below 32, newlines among them."""
+    return _joined([np.flatnonzero(window < 32) + start for start, window in _windows(data)])
+
+
+def count_keys(data: Bytes) -> tuple[int, int]:
+    """In JSON lines: how many `":` are not followed by an n (of null), and how many colons stand after a space."""
+    keys = spaced = 0
+    for _, window in _windows(data, 2):
+        colons = window[1:-1] == ord(":")
+        keys += int(np.count_nonzero(colons & (window[:-2] == ord('"')) & (window[2:] != ord("n"))))
+        spaced += int(np.count_nonzero(colons & (window[:-2] == ord(" "))))
+    return keys, spaced
+
+
+def find(data: bytes, what: bytes) -> Offsets:
+    """Offsets of all occurrences that do not overlap; for what is rare."""
+    found, at = [], data.find(what)
+    while at >= 0:
+        found.append(at)
+        at = data.find(what, at + len(what))
+    return np.array(found, dtype=np.int64)
