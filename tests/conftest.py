@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests import servers
+from ingest.lake.tables import Lake
+from tests import lakes, servers
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,3 +42,15 @@ def rclone_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.S3Se
     folder = tmp_path_factory.mktemp("rclone")
     with servers.run_rclone(folder, tmp_path_factory.mktemp("rclone-log") / "log") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def sample_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake holding the committed sample logs; read it, never write it."""
+    return lakes.ingested(lakes.SAMPLE, tmp_path_factory.mktemp("sample") / "lake")
+
+
+@pytest.fixture
+def empty_lake(tmp_path: Path) -> Lake:
+    """A lake that does not exist yet."""
+    return Lake(str(tmp_path / "empty"))
