@@ -1,4 +1,4 @@
-"""One view a table of the lake: its declared columns over the files of a snapshot, typed and empty when there is none."""
+"""One view a table of the lake: its declared columns over a snapshot's files, typed and empty when there is none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 
 from ingest.lake.schema import Table
-from ingest.lake.tables import DataFile, Snapshot
+from ingest.lake.tables import DataFile
 
 
 def literal(text: str) -> str:
@@ -20,16 +20,16 @@ def moment(at: datetime) -> str:
     return f"timestamptz '{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00'"
 
 
-def scan(table: Table, snapshot: Snapshot, since: datetime | None, until: datetime | None) -> str:
-    """The statement that makes the table's view for the window [since, until).
+def scan(table: Table, files: Sequence[DataFile], since: datetime | None, until: datetime | None) -> str:
+    """The statement that makes the table's view over `files`, its rows those of the window [since, until).
 
     One `read_parquet` a schema version (the version is in the file's name), so that a column added later does not make
     every query open every file; `union all by name` fills what an older version lacks.
     """
     empty = ", ".join(f'null::{column.type.duckdb} as "{column.name}"' for column in table.columns)
     parts = [f"select {empty} where false"]
-    files = sorted(snapshot.overlapping(since, until), key=lambda file: (file.schema_version, file.uri))
-    for _, version in groupby(files, key=lambda file: file.schema_version):
+    ordered = sorted(files, key=lambda file: (file.schema_version, file.uri))
+    for _, version in groupby(ordered, key=lambda file: file.schema_version):
         parts.append(f"from {_read_parquet(table, list(version))}")
     names = ", ".join(f'"{name}"' for name in table.names)
     bounds = [f'"{table.time}" >= {moment(since)}'] if since else []

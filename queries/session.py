@@ -7,7 +7,7 @@ session is made of is in `Session.statements`, so the shell's init file makes ex
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
@@ -16,89 +16,86 @@ import pyarrow as pa
 
 from ingest.errors import LakeError, QueryError
 from ingest.lake.declarations import ROLLUPS, SOURCE_TABLES, TABLES
-from ingest.lake.tables import Lake, Snapshot
+from ingest.lake.schema import Table
+from ingest.lake.tables import DataFile, Lake, Snapshot
 from queries import statements
 from queries.scans import scan
 from queries.storage import extension_statements, secret_statement
-from queries.watermarks import newest_data, watermark_statement
+from queries.times import parse_time
+from queries.watermarks import complete_until, newest_data, next_minute, oldest_data, watermark_statement
 
 _REMOTE_WINDOW = timedelta(days=7)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Bound = datetime | str | None
 
 
 class Session:
-    """An open DuckDB connection with every table, view and macro of the lake in it. Use `open_session` to make one."""
+    """An open DuckDB connection with every table, view and macro of the lake in it. Use `open_session` to make one.
+
+    `connection`: for statements of one's own. `setup` + `statements` after it: the SQL that made the session, without
+    credentials. `rows`: rows by table, as Delta's statistics count them (whole files).
+    """
 
     def __init__(
-        self,
-        lake: Lake,
-        since: datetime | None,
-        until: datetime | None,
-        *,
-        history: timedelta = timedelta(0),
-        settings: Mapping[str, str] | None = None,
+        self, lake: Lake, since: Bound, until: Bound, history: timedelta, options: Mapping[str, str] | None
     ) -> None:
         self.lake = lake
-        self.since = since
-        self.until = until
+        self.connection = duckdb.connect(config=dict(options or {}))
         self.history = history
-        self.connection = duckdb.connect(config=dict(settings or {}))
-        self._versions: dict[str, int] = {}
-        self._secret = secret_statement(lake)
-        self.statements: list[str] = []
+        self._bounds = (since, until)
         self._load()
 
     def _load(self) -> None:
         snapshots = {name: self.lake.snapshot(table) for name, table in TABLES.items()}
         self._versions = {name: snapshot.version for name, snapshot in snapshots.items()}
-        since, until = self.since, self.until
-        if since is None and until is None and not self.lake.is_local:
-            since = self._newest_days(snapshots)
-        self.statements = [
-            "set TimeZone = 'UTC'",
-            *(extension_statements() if not self.lake.is_local else []),
-        ]
-        prepared = list(self.statements) + ([self._secret] if self._secret else [])
+        self.since, self.until = self._window_of(snapshots)
+        self._oldest, newest = oldest_data(snapshots), newest_data(snapshots)
+        self._end = None if newest is None else next_minute(newest)
+        chosen = {name: self._files(TABLES[name], snapshot) for name, snapshot in snapshots.items()}
+        self.rows = {name: sum(file.rows for file in files) for name, files in chosen.items()}
+        self.setup = ["set TimeZone = 'UTC'", *(extension_statements() if not self.lake.is_local else [])]
         body = [
-            *self._table_views(snapshots, since, until),
+            *(scan(TABLES[name], files, *self._bounds_of(TABLES[name])) for name, files in chosen.items()),
             watermark_statement(snapshots),
             *statements.macros(),
             *statements.relations(),
         ]
-        self.statements += body
-        for statement in [*prepared, *body]:
+        self.statements = [*self.setup, *body]
+        secret = secret_statement(self.lake)
+        for statement in [*self.setup, *([secret] if secret else []), *body]:
             self._execute(statement)
 
-    def _newest_days(self, snapshots: Mapping[str, Snapshot]) -> datetime | None:
+    def _window_of(self, snapshots: Mapping[str, Snapshot]) -> tuple[datetime | None, datetime | None]:
+        """The bounds as times; relative ones count back from the end of complete data."""
+        complete = complete_until(snapshots)
+        since, until = (parse_time(bound, complete) if isinstance(bound, str) else bound for bound in self._bounds)
+        if until is None and isinstance(self._bounds[0], str) and self._bounds[0].startswith("-"):
+            until = complete
         newest = newest_data(snapshots)
-        if newest is None:
-            return None
-        since = newest - _REMOTE_WINDOW
-        print(f"window: the newest 7 days of data, since {since:%Y-%m-%d %H:%M}Z (--since for more)", file=sys.stderr)
-        return since
+        if since is None and until is None and newest is not None and not self.lake.is_local:
+            since = newest - _REMOTE_WINDOW
+            print(f"window: the newest 7 days of data, since {since:%Y-%m-%d %H:%M}Z; see --since", file=sys.stderr)
+        return since, until
 
-    def _table_views(
-        self, snapshots: Mapping[str, Snapshot], since: datetime | None, until: datetime | None
-    ) -> Iterable[str]:
-        for name, table in TABLES.items():
-            if table in SOURCE_TABLES:
-                yield scan(table, snapshots[name], since, until)
-            elif table in ROLLUPS:
-                start = None if since is None else since - self.history
-                yield scan(table, snapshots[name], start, until)
-            else:
-                yield scan(table, snapshots[name], None, None)
+    def _bounds_of(self, table: Table) -> tuple[datetime | None, datetime | None]:
+        if table in SOURCE_TABLES:
+            return self.since, self.until
+        if table in ROLLUPS:
+            # A rollup's time is the start of its minute or hour, which may lie before the window's.
+            start = None if self.since is None else self.since.replace(minute=0, second=0, microsecond=0)
+            return (None if start is None else start - self.history), self.until
+        return None, None
+
+    def _files(self, table: Table, snapshot: Snapshot) -> tuple[DataFile, ...]:
+        return snapshot.overlapping(*self._bounds_of(table))
 
     def _execute(self, statement: str) -> None:
         try:
             self.connection.execute(statement)
         except duckdb.Error as error:
-            first = statement.strip().splitlines()[0]
+            first = next(line for line in statement.splitlines() if not line.startswith("--"))
             raise LakeError(f"lake {self.lake.uri}: session cannot be opened at '{first}': {error}") from error
-
-    @property
-    def init_sql(self) -> str:
-        """The session as one SQL script for DuckDB's own shell. Holds no credentials."""
-        return "".join(f"{statement.rstrip().rstrip(';')};\n\n" for statement in self.statements)
 
     def refresh(self) -> bool:
         """Follow the lake to its newest version; whether any table had moved."""
@@ -113,6 +110,12 @@ class Session:
             return self.connection.execute(sql, dict(parameters or {})).to_arrow_table()
         except duckdb.Error as error:
             raise QueryError(str(error)) from error
+
+    def window(self) -> tuple[datetime, datetime]:
+        """What the session covers: its bounds, else the first and last minute of data (1970 on an empty lake)."""
+        since = self.since or self._oldest or _EPOCH
+        until = self.until or self._end or _EPOCH
+        return since, max(since, until)
 
     def data_until(self) -> datetime | None:
         """End of the newest complete minute of data (see `watermarks`); None on an empty lake."""
@@ -134,15 +137,20 @@ class Session:
 
 def open_session(
     lake: Lake,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Bound = None,
+    until: Bound = None,
     *,
-    history: timedelta = timedelta(0),
-    settings: Mapping[str, str] | None = None,
+    history_hours: float = 0,
+    options: Mapping[str, str] | None = None,
 ) -> Session:
     """A session for [since, until), or for everything (a lake on S3: the newest 7 days of data, said on stderr).
 
-    Source tables hold the window's rows alone; rollups begin `history` earlier, for what came before. `settings` are
-    DuckDB's own (memory_limit, threads). Raises LakeError when the lake cannot be read.
+    A bound is a time, an ISO text, or '-1h': back from the end of complete data, where the window then ends too.
+    Source tables hold the window's rows alone; rollups begin `history_hours` earlier, for what came before. `options`
+    are DuckDB's own (memory_limit, threads).
+
+    Raises:
+        LakeError: the lake cannot be read.
+        QueryError: a bound that is no time.
     """
-    return Session(lake, since, until, history=history, settings=settings)
+    return Session(lake, since, until, timedelta(hours=history_hours), options)

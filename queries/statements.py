@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.resources import files
+from typing import Any
 
 from ingest.lake import vocabulary
+from queries.header import split_header
 
 MACROS = ("names", "quantiles", "time")
 IDENTITY = (
@@ -30,8 +32,13 @@ IDENTITY = (
     "address_names",
     "own_subscriptions",
 )
-VIEWS = ("client_certificates", "requests", "flows", "calls", "denials")
+VIEWS = ("client_certificates", "requests", "edge_requests", "flows", "calls", "denials")
 PUBLIC_VIEWS = ("requests", "flows", "calls", "denials")
+
+
+def view_header(name: str) -> dict[str, Any]:
+    """What a public view is, and its columns: the header of its file."""
+    return split_header(text("views", name), f"queries/views/{name}.sql")[0]
 
 
 def text(folder: str, name: str) -> str:

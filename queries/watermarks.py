@@ -5,12 +5,12 @@ From Delta's statistics alone, so it costs no read: the newest row of each sourc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from ingest.lake.declarations import ALB_ACCESS, ALB_CONNECTION, LATTICE_ACCESS, OBJECTS, VPC_FLOW
 from ingest.lake.tables import Snapshot
-from queries.scans import moment
+from queries.scans import literal, moment
 
 LAGS = {
     # AWS: Lattice reaches S3 within 6 minutes; an ALB writes a file every 5 minutes and delivers it soon after; flow
@@ -29,33 +29,50 @@ def newest_data(snapshots: Mapping[str, Snapshot]) -> datetime | None:
     return max(found, default=None)
 
 
-def watermark_statement(snapshots: Mapping[str, Snapshot]) -> str:
-    """The statement that makes `watermarks(source, newest, complete_until)`, one row per source that has data.
+def oldest_data(snapshots: Mapping[str, Snapshot]) -> datetime | None:
+    """Time of the oldest row of any source; None on an empty lake."""
+    times = [file.min_time for name in LAGS for file in snapshots[name].files if file.min_time is not None]
+    return min((time.astimezone(UTC) for time in times), default=None)
 
-    A source is complete up to its usual delay before the lake was last written, or up to the end of all data when that
-    is older: nothing more is coming then.
+
+def next_minute(time: datetime) -> datetime:
+    """Start of the minute after `time`."""
+    return time.replace(second=0, microsecond=0) + _MINUTE
+
+
+def complete_until(snapshots: Mapping[str, Snapshot]) -> datetime | None:
+    """Until when every source that has data is complete; None on an empty lake."""
+    return min((complete for _, _, complete in _watermarks(snapshots)), default=None)
+
+
+def watermark_statement(snapshots: Mapping[str, Snapshot]) -> str:
+    """The statement that makes `watermarks(source, newest, complete_until)`, one row per source that has data."""
+    rows = [
+        f"union all select {literal(source)}, {moment(newest)}, {moment(complete)}"
+        for source, newest, complete in _watermarks(snapshots)
+    ]
+    empty = (
+        "select null::varchar as source, null::timestamptz as newest, null::timestamptz as complete_until where false"
+    )
+    return "\n".join(["create or replace temp table watermarks as", empty, *rows])
+
+
+def _watermarks(snapshots: Mapping[str, Snapshot]) -> Iterator[tuple[str, datetime, datetime]]:
+    """Source, its newest row, and until when it is complete.
+
+    Complete up to its usual delay before the lake was last written, or up to the end of all data when that is older:
+    nothing more is coming then.
     """
-    end = newest_data(snapshots)
-    written = _newest(snapshots[OBJECTS.name])
-    rows = []
+    end, written = newest_data(snapshots), _newest(snapshots[OBJECTS.name])
     for source, lag in LAGS.items():
         newest = _newest(snapshots[source])
         if newest is None or end is None:
             continue
-        complete = _floor(end) + _MINUTE
+        complete = next_minute(end)
         if written is not None:
-            complete = min(complete, _floor(written - lag))
-        rows.append(f"('{source}', {moment(newest)}, {moment(complete)})")
-    empty = (
-        "select null::varchar as source, null::timestamptz as newest, null::timestamptz as complete_until where false"
-    )
-    body = f"{empty}\nunion all\nselect * from (values {', '.join(rows)})" if rows else empty
-    return f"create or replace temp table watermarks as\n{body}"
+            complete = min(complete, (written - lag).replace(second=0, microsecond=0))
+        yield source, newest, complete
 
 
 def _newest(snapshot: Snapshot) -> datetime | None:
     return max((file.max_time.astimezone(UTC) for file in snapshot.files if file.max_time is not None), default=None)
-
-
-def _floor(time: datetime) -> datetime:
-    return time.replace(second=0, microsecond=0)

@@ -12,10 +12,10 @@ import duckdb
 import pyarrow as pa
 
 from ingest.lake import vocabulary
-from ingest.lake.declarations import ALB_ACCESS, LATTICE_ACCESS, ROLLUPS, VPC_FLOW
+from ingest.lake.declarations import ALB_ACCESS, ALB_CONNECTION, LATTICE_ACCESS, ROLLUPS, VPC_FLOW
 from ingest.lake.schema import Table
 
-_SOURCES = (LATTICE_ACCESS, ALB_ACCESS, VPC_FLOW)
+_SOURCES = (LATTICE_ACCESS, ALB_ACCESS, ALB_CONNECTION, VPC_FLOW)
 _REQUESTS = "batch_requests"
 
 
@@ -36,13 +36,11 @@ def roll_up(rows: Mapping[str, pa.Table], connection: duckdb.DuckDBPyConnection 
     used = connection or connect()
     for table in _SOURCES:
         used.register(table.name, rows.get(table.name, table.empty()))
-    for name in vocabulary.SELECTS:
+    for name in (*vocabulary.SELECTS, _REQUESTS):
         used.execute(f"create or replace temp view {name} as {vocabulary.sql(name)}")
-    used.execute(f"create or replace temp table {_REQUESTS} as {vocabulary.sql(_REQUESTS)}")
     try:
         return {table.name: _aggregate(used, table) for table in ROLLUPS}
     finally:
-        used.execute(f"drop table {_REQUESTS}")
         for table in _SOURCES:
             used.unregister(table.name)
         if connection is None:

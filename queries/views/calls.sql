@@ -27,14 +27,14 @@ left join principal_names as p
 left join alb_peers as x
     on c.service = x.elb
     and case when starts_with(c.caller_key, '/') then substr(c.caller_key, 2) end = x.ip
-    and date_trunc('hour', c.minute) = x.hour
+    and hour_of(c.minute) = x.hour
 left join address_vpcs as v
     on case when starts_with(c.caller_key, '/') then substr(c.caller_key, 2) end = v.ip
-    and date_trunc('hour', c.minute) = v.hour
+    and hour_of(c.minute) = v.hour
 left join address_names as a
     on coalesce(c.caller_vpc, x.vpc, v.vpc) = a.vpc
     and case when c.caller_principal is null then split_part(c.caller_key, '/', 2) end = a.ip
-    and date_trunc('hour', c.minute) = a.hour
+    and hour_of(c.minute) = a.hour
 where not (
         c.front_door = 'alb'
         and c.caller_key = 'lattice'

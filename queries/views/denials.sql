@@ -45,14 +45,14 @@ left join principal_names as p
 left join alb_peers as x
     on t.elb = x.elb
     and t.client_ip = x.ip
-    and date_trunc('hour', t.timestamp) = x.hour
+    and hour_of(t.timestamp) = x.hour
 left join address_vpcs as v
     on t.client_ip = v.ip
-    and date_trunc('hour', t.timestamp) = v.hour
+    and hour_of(t.timestamp) = v.hour
 left join address_names as a
     on coalesce(x.vpc, v.vpc) = a.vpc
     and t.client_ip = a.ip
-    and date_trunc('hour', t.timestamp) = a.hour
+    and hour_of(t.timestamp) = a.hour
 where starts_with(t.tls_verify_status, 'Failed')
 union all
 select
@@ -84,19 +84,19 @@ from (
         day
     from flows
     where action = 'REJECT'
-    group by date_trunc('minute', time), src_ip, dst_ip, dst_port, src_vpc, dst_vpc, reason, day
+    group by minute_of(time), src_ip, dst_ip, dst_port, src_vpc, dst_vpc, reason, day
 ) as f
 left join address_vpcs as v
     on f.src_ip = v.ip
-    and date_trunc('hour', f.time) = v.hour
+    and hour_of(f.time) = v.hour
 left join address_vpcs as w
     on f.dst_ip = w.ip
-    and date_trunc('hour', f.time) = w.hour
+    and hour_of(f.time) = w.hour
 left join address_names as b
     on coalesce(f.src_vpc, v.vpc) = b.vpc
     and f.src_ip = b.ip
-    and date_trunc('hour', f.time) = b.hour
+    and hour_of(f.time) = b.hour
 left join address_names as d
     on coalesce(f.dst_vpc, w.vpc) = d.vpc
     and f.dst_ip = d.ip
-    and date_trunc('hour', f.time) = d.hour
+    and hour_of(f.time) = d.hour

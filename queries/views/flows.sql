@@ -42,7 +42,7 @@ where not exists (
             and c.server_ip = f.dst_ip
             and c.server_port = f.server_port
             and c.protocol = f.protocol
-            and date_trunc('hour', c.time) = f.hour
+            and hour_of(c.time) = f.hour
             and f.direction = 'egress'
             and f.action = 'ACCEPT'
     )

@@ -56,12 +56,12 @@ left join principal_names as p
 left join address_names as a
     on r.caller_vpc = a.vpc
     and r.caller_ip = a.ip
-    and date_trunc('hour', r.time) = a.hour
+    and hour_of(r.time) = a.hour
 where not exists (
         select 1
         from own_subscriptions as o
         where case when contains(r.log_object, '/sn-') then split_part(r.service, '/', 2) end = o.service_id
-            and date_trunc('hour', r.time) = o.hour
+            and hour_of(r.time) = o.hour
     )
 union all
 select
@@ -127,18 +127,18 @@ left join principal_names as p
 left join alb_peers as x
     on r.service = x.elb
     and r.caller_ip = x.ip
-    and date_trunc('hour', r.time) = x.hour
+    and hour_of(r.time) = x.hour
 left join address_vpcs as v
     on r.caller_ip = v.ip
-    and date_trunc('hour', r.time) = v.hour
+    and hour_of(r.time) = v.hour
 left join alb_peers as y
     on r.service = y.elb
     and r.target_ip = y.ip
-    and date_trunc('hour', r.time) = y.hour
+    and hour_of(r.time) = y.hour
 left join address_vpcs as w
     on r.target_ip = w.ip
-    and date_trunc('hour', r.time) = w.hour
+    and hour_of(r.time) = w.hour
 left join address_names as a
     on coalesce(x.vpc, v.vpc) = a.vpc
     and r.caller_ip = a.ip
-    and date_trunc('hour', r.time) = a.hour
+    and hour_of(r.time) = a.hour

@@ -1,5 +1,4 @@
--- A batch's requests with the columns that rollups use. Not a view: three rollups read it, and taking principals and
--- hosts apart is the cost.
+-- A batch's requests with the columns that rollups use.
 select
     time,
     front_door,
@@ -11,6 +10,7 @@ select
     end as reached_host,
     caller_principal,
     caller_key,
+    caller_principal is not null or caller_cert_subject is not null as is_identified,
     caller_account,
     caller_vpc,
     caller_ip,

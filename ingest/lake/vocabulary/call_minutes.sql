@@ -1,6 +1,6 @@
 -- Requests per minute, caller, service and outcome.
 select
-    date_trunc('minute', time) as minute,
+    minute_of(time) as minute,
     front_door,
     service,
     reached_host as host,

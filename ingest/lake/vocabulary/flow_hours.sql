@@ -1,6 +1,6 @@
 -- Flows per hour, pair of addresses, server port and interface.
 select
-    date_trunc('hour', time) as hour,
+    hour_of(time) as hour,
     client_ip as src_ip,
     server_ip as dst_ip,
     server_port,

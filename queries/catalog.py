@@ -1,0 +1,183 @@
+"""The catalogue: reports and checks, one .sql file each, loaded with their headers.
+
+Promises: a report runs with exactly its declared parameters; an unknown report or parameter is a QueryError that names
+the nearest known one; every report is a table macro of the shell with the same parameters.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import pyarrow as pa
+
+from ingest.errors import QueryError
+from queries.header import split_header
+from queries.scans import literal, moment
+from queries.session import Session
+from queries.times import parse_time
+
+WINDOW = ("since", "until")
+_CASTS = {
+    "bigint": int,
+    "integer": int,
+    "double": float,
+    "varchar": str,
+    "boolean": lambda text: {"true": True, "false": False}[str(text).lower()],
+}
+_PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*)")
+
+Value = str | int | float | bool | datetime | None
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a report: its DuckDB type, default (None: NULL, or the session's window) and meaning."""
+
+    name: str
+    type: str
+    default: Value
+    about: str
+
+    def value(self, given: object, newest: datetime | None) -> Value:
+        """`given` as a value of the parameter's type; text is converted. Raises QueryError when it cannot be."""
+        if given is None:
+            return None
+        if self.type == "timestamptz":
+            return given if isinstance(given, datetime) else parse_time(str(given), newest)
+        try:
+            return _CASTS[self.type](given)  # type: ignore[no-any-return, operator]
+        except (ValueError, KeyError, TypeError):
+            raise QueryError(f"parameter {self.name}: {given!r} is not a {self.type}") from None
+
+
+@dataclass(frozen=True)
+class ResultColumn:
+    """A column that a report returns: its DuckDB type and meaning."""
+
+    name: str
+    type: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """One question and its SQL. `header` is all that the file's header says; `where` is the file, for messages.
+
+    `history_hours`: how far before the window the report looks into rollups.
+    """
+
+    name: str
+    topic: str
+    title: str
+    question: str
+    sql: str
+    parameters: Mapping[str, Parameter]
+    columns: tuple[ResultColumn, ...]
+    history_hours: float
+    header: Mapping[str, Any]
+    where: str
+
+    def bind(self, session: Session, given: Mapping[str, object] | None = None) -> dict[str, Value]:
+        """Every declared parameter with its value: as given, else its default, else the session's window.
+
+        Raises:
+            QueryError: a parameter the report does not have, or a value of another type.
+        """
+        given = given or {}
+        for name in given:
+            if name not in self.parameters:
+                raise QueryError(f"{self.name}: no parameter {name}{nearest(name, self.parameters)}")
+        newest = session.data_until()
+        window = dict(zip(WINDOW, session.window(), strict=True))
+        return {
+            name: parameter.value(given.get(name, window.get(name, parameter.default)), newest)
+            for name, parameter in self.parameters.items()
+        }
+
+    def run(self, session: Session, parameters: Mapping[str, object] | None = None) -> pa.Table:
+        """The report's rows. Raises QueryError."""
+        return session.query(self.sql, self.bind(session, parameters))
+
+    def macro(self, session: Session) -> str:
+        """The statement that makes the report a table macro, its defaults those of this session."""
+        values = self.bind(session)
+        declared = ", ".join(f"{name} := {_literal(values[name], self.parameters[name].type)}" for name in values)
+        body = _PARAMETER.sub(r"\1", self.sql).rstrip().rstrip(";")
+        return f"create or replace temp macro {self.name}({declared}) as table\n{body}"
+
+
+def _literal(value: Value, type_name: str) -> str:
+    match value:
+        case None:
+            return f"null::{type_name}"
+        case bool() | int() | float():
+            return f"{str(value).lower()}::{type_name}"
+        case datetime():
+            return moment(value)
+        case _:
+            return f"{literal(value)}::{type_name}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What to put after 'no such name': the nearest known one, or all of them when none is near."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; there are {', '.join(names)}" if names else "; there are none"
+
+
+def parse_report(name: str, topic: str, text: str, where: str) -> Report:
+    """A report from its file's text. Raises QueryError when the header is wrong."""
+    header, sql = split_header(text, where)
+    for key in ("title", "question"):
+        if not isinstance(header.get(key), str):
+            raise QueryError(f'{where}: the header needs {key} = "..."')
+    try:
+        parameters = {
+            key: Parameter(key, spec["type"], spec.get("default"), spec["about"])
+            for key, spec in header.get("params", {}).items()
+        }
+        columns = tuple(ResultColumn(key, spec["type"], spec["about"]) for key, spec in header["columns"].items())
+    except (KeyError, TypeError, AttributeError):
+        raise QueryError(f"{where}: each of [params] and [columns] needs type and about") from None
+    history = float(header.get("history_hours", 0))
+    return Report(name, topic, header["title"], header["question"], sql, parameters, columns, history, header, where)
+
+
+@cache
+def load(folder: str = "reports") -> Mapping[str, Report]:
+    """All reports of `queries/<folder>/` (or `<folder>/<topic>/`), by name."""
+    found: dict[str, Report] = {}
+    for topic, file in _sql_files(files("queries") / folder, folder):
+        name = file.name.removesuffix(".sql")
+        if name in found:
+            raise QueryError(f"{topic}/{file.name}: {found[name].topic}/{file.name} has that name already")
+        found[name] = parse_report(name, topic, file.read_text(encoding="utf-8"), f"queries/{topic}/{file.name}")
+    return found
+
+
+def _sql_files(folder: Traversable, topic: str) -> Iterable[tuple[str, Traversable]]:
+    if not folder.is_dir():
+        return
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from _sql_files(entry, f"{topic}/{entry.name}")
+        elif entry.name.endswith(".sql"):
+            yield topic, entry
+
+
+def report(name: str) -> Report:
+    """The report of that name. Raises QueryError that names the nearest one."""
+    reports = load()
+    if name not in reports:
+        raise QueryError(f"no report {name}{nearest(name, reports)}")
+    return reports[name]

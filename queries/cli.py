@@ -1,0 +1,113 @@
+"""The commands that ask: query, sql and shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from ingest.errors import QueryError
+from ingest.invocation import Invocation
+from queries import catalog
+from queries.output import Format, write
+from queries.session import Session, open_session
+from queries.shell import init_script, run_shell
+
+app = typer.Typer()
+
+_LAKE = typer.Option(None, "--lake", help="Folder or s3://bucket/prefix of the lake; else the setting.")
+_SINCE = typer.Option(None, "--since", help="Start: 2026-03-10T09:00Z, or -1h for an hour before the newest data.")
+_UNTIL = typer.Option(None, "--until", help="End, exclusive; same forms.")
+_FORMAT = typer.Option(None, "--format", help="table (on a terminal), csv (elsewhere), json or parquet.")
+_OUTPUT = typer.Option(None, "--output", "-o", help="File to write; stdout without one.")
+
+
+def _session(
+    context: typer.Context, lake: str | None, since: str | None, until: str | None, history_hours: float = 0
+) -> Session:
+    invocation: Invocation = context.obj
+    return open_session(
+        invocation.lake(lake),
+        since,
+        until,
+        history_hours=history_hours,
+        options={"memory_limit": invocation.settings.memory_limit},
+    )
+
+
+@app.command("query")
+def query_command(
+    context: typer.Context,
+    name: str | None = typer.Argument(None, help="A report; --list says which there are."),
+    list_: bool = typer.Option(False, "--list", help="List the reports with their parameters."),
+    param: list[str] = typer.Option([], "--param", "-p", help="key=value; may be repeated."),
+    since: str | None = _SINCE,
+    until: str | None = _UNTIL,
+    lake: str | None = _LAKE,
+    form: Format | None = _FORMAT,
+    output: Path | None = _OUTPUT,
+) -> None:
+    """Run a report of the catalogue."""
+    if list_ or name is None:
+        _print_catalogue()
+        return
+    report = catalog.report(name)
+    given = dict(_key_value(text) for text in param)
+    with _session(context, lake, since, until, report.history_hours) as session:
+        write(report.run(session, given), form, output)
+
+
+def _key_value(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise QueryError(f"--param {text}: write key=value")
+    return key.strip(), value
+
+
+def _print_catalogue() -> None:
+    console = Console(highlight=False)
+    for report in catalog.load().values():
+        console.print(Text.assemble((report.name, "bold"), f"  {report.question}"))
+        for parameter in report.parameters.values():
+            if parameter.name not in catalog.WINDOW:
+                default = "" if parameter.default is None else f" (default {parameter.default})"
+                console.print(Text(f"    {parameter.name}: {parameter.about}{default}"))
+
+
+@app.command("sql")
+def sql_command(
+    context: typer.Context,
+    statement: str = typer.Argument(..., help="One SQL statement; views and reports as in eastwest shell."),
+    since: str | None = _SINCE,
+    until: str | None = _UNTIL,
+    lake: str | None = _LAKE,
+    form: Format | None = _FORMAT,
+    output: Path | None = _OUTPUT,
+) -> None:
+    """Run one SQL statement on the lake."""
+    with _session(context, lake, since, until) as session:
+        for report in catalog.load().values():
+            session.query(report.macro(session))
+        write(session.query(statement), form, output)
+
+
+@app.command(
+    "shell",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": True},
+)
+def shell_command(
+    context: typer.Context,
+    since: str | None = _SINCE,
+    until: str | None = _UNTIL,
+    lake: str | None = _LAKE,
+    print_init: bool = typer.Option(False, "--print-init", help="Print the init script, for duckdb -init FILE."),
+) -> None:
+    """Open DuckDB's own shell on the lake; further arguments go to it (-c "...", -csv)."""
+    with _session(context, lake, since, until) as session:
+        if print_init:
+            print(init_script(session, with_keys=False), end="")
+            return
+        code = run_shell(session, context.args)
+    raise typer.Exit(code)

@@ -1,0 +1,115 @@
+-- ---
+-- title = "Denied callers"
+-- question = "Who is refused, by which layer and why, since when, and did it use to work?"
+-- history_hours = 168
+-- [params]
+-- since = { type = "timestamptz", about = "start of the window" }
+-- until = { type = "timestamptz", about = "end of the window, exclusive" }
+-- layer = { type = "varchar", about = "only this layer, as in denials; all of them when NULL" }
+-- [columns]
+-- caller = { type = "varchar", about = "display name of the caller's node" }
+-- callee = { type = "varchar", about = "display name of what it wanted to reach" }
+-- layer = { type = "varchar", about = "who refused: packet, tls, identity_policy, network_policy, service_policy, waf, alb_auth, alb_rule, application" }
+-- reason = { type = "varchar", about = "the log's own words" }
+-- count = { type = "bigint", about = "refused attempts in the window" }
+-- first_seen = { type = "timestamp with time zone", about = "first refusal in the window" }
+-- last_seen = { type = "timestamp with time zone", about = "last refusal in the window" }
+-- last_success_before = { type = "timestamp with time zone", about = "newest success of that caller with that callee before the first refusal: its minute (packets: start of the last accepted flow to the same port); up to 7 days back" }
+-- used_to_work = { type = "boolean", about = "whether there was one" }
+-- caller_principal = { type = "varchar", about = "one principal the caller signed with, where it signed" }
+-- caller_ips = { type = "bigint", about = "addresses it came from" }
+-- target_port = { type = "integer", about = "port, where it is one" }
+-- ---
+with refused as (
+    select
+        d.caller,
+        d.callee,
+        d.layer as refused_by,
+        d.reason,
+        sum(d.count)::bigint as count,
+        min(d.time) as first_seen,
+        max(d.time) as last_seen,
+        min(d.caller_principal) as caller_principal,
+        count(distinct d.caller_ip) as caller_ips,
+        case when count(distinct d.target_port) = 1 then min(d.target_port) end as target_port
+    from denials as d
+    where d.time >= $since
+        and d.time < $until
+        and ($layer is null or d.layer = $layer)
+    group by d.caller, d.callee, d.layer, d.reason
+),
+
+answered as (
+    select
+        r.caller,
+        r.callee,
+        r.refused_by,
+        r.reason,
+        max(c.minute) as minute
+    from refused as r
+    inner join calls as c
+        on r.caller = c.caller
+        and r.callee = c.callee
+        and c.minute < r.first_seen
+    where c.ok > 0
+        and r.refused_by <> 'packet'
+    group by r.caller, r.callee, r.refused_by, r.reason
+),
+
+refused_pairs as (
+    select
+        d.caller,
+        d.callee,
+        d.reason,
+        d.caller_ip,
+        d.target_ip,
+        d.target_port,
+        min(d.time) as first_seen
+    from denials as d
+    where d.layer = 'packet'
+        and d.time >= $since
+        and d.time < $until
+    group by all
+),
+
+accepted as (
+    select
+        p.caller,
+        p.callee,
+        p.reason,
+        max(f.time) as time
+    from refused_pairs as p
+    inner join flows as f
+        on p.caller_ip = f.src_ip
+        and p.target_ip = f.dst_ip
+        and p.target_port = f.dst_port
+        and f.time < p.first_seen
+    where f.action = 'ACCEPT'
+    group by p.caller, p.callee, p.reason
+)
+
+select
+    r.caller,
+    r.callee,
+    r.refused_by as layer,
+    r.reason,
+    r.count,
+    r.first_seen,
+    r.last_seen,
+    coalesce(a.minute, f.time) as last_success_before,
+    last_success_before is not null as used_to_work,
+    r.caller_principal,
+    r.caller_ips,
+    r.target_port
+from refused as r
+left join answered as a
+    on r.caller = a.caller
+    and r.callee = a.callee
+    and r.refused_by = a.refused_by
+    and r.reason is not distinct from a.reason
+left join accepted as f
+    on r.refused_by = 'packet'
+    and r.caller = f.caller
+    and r.callee = f.callee
+    and r.reason = f.reason
+order by r.count desc, r.first_seen, r.caller, r.callee, r.refused_by, r.reason

@@ -1,0 +1,73 @@
+"""DuckDB's own shell on a lake: an init script with the session, the reports as table macros, and a banner."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from ingest.errors import QueryError
+from ingest.lake.declarations import SOURCE_TABLES
+from queries import catalog, comments
+from queries.session import Session
+from queries.statements import PUBLIC_VIEWS
+from queries.storage import secret_statement
+
+
+def init_script(session: Session, *, with_keys: bool) -> str:
+    """All of the session as a script for `duckdb -init`; credentials only `with_keys`, never when it is printed."""
+    secret = secret_statement(session.lake, with_keys=with_keys)
+    setup, rest = session.setup, session.statements[len(session.setup) :]
+    reports = [report.macro(session) for report in catalog.load().values()]
+    script = [*setup, *([secret] if secret else []), *rest, *reports, *comments.statements()]
+    body = "".join(f"{statement.rstrip().rstrip(';')};\n\n" for statement in script)
+    return body + "".join(f".print {line}\n" if line else ".print\n" for line in banner(session))
+
+
+def banner(session: Session) -> list[str]:
+    """What is there: the lake, its span, rows by table, views and reports. Nothing in it comes from a log line."""
+    counts = {table.name: session.rows[table.name] for table in SOURCE_TABLES}
+    since, until = session.window()
+    filled = [f"{name} {rows:,}" for name, rows in counts.items() if rows]
+    span = f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC" if filled else "no data yet: eastwest ingest SOURCE"
+    reports = catalog.load()
+    return [
+        f"eastwest: {session.lake.uri}",
+        f"  span     {span}",
+        f"  rows     {', '.join(filled) or 'none'}",
+        f"  views    {', '.join(PUBLIC_VIEWS)}, call_minutes, call_hours, endpoint_hours, flow_hours, objects, rejects",
+        f"  reports  {', '.join(reports)}",
+        "  try      from denied_callers();   from call_graph(min_requests := 100);   describe requests;",
+        "",
+    ]
+
+
+def run_shell(session: Session, arguments: list[str]) -> int:
+    """Start DuckDB's shell on the session and wait for it; its exit code."""
+    handle, path = tempfile.mkstemp(prefix="eastwest-", suffix=".sql")  # mode 0600: it may hold the lake's keys
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(init_script(session, with_keys=True))
+        # Ctrl-C belongs to the shell: it ends a query, not this process.
+        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            return subprocess.run(
+                [str(_executable()), "-init", path, *arguments],
+                check=False,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            ).returncode
+        finally:
+            signal.signal(signal.SIGINT, previous)
+    finally:
+        Path(path).unlink(missing_ok=True)
+
+
+def _executable() -> Path:
+    package = find_spec("duckdb_cli")
+    path = Path(package.origin).parent / "duckdb" if package and package.origin else None
+    if path is None or not path.is_file():
+        raise QueryError("DuckDB's shell is not installed; install duckdb-cli, or use eastwest shell --print-init")
+    return path
