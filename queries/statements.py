@@ -13,12 +13,14 @@ from typing import Any
 from ingest.lake import vocabulary
 from queries.header import split_header
 
-MACROS = ("names", "quantiles", "time")
+MACROS = ("names", "quantiles", "time", "deliveries")
 IDENTITY = (
     "alb_nodes",
-    "address_vpcs",
-    "alb_peers",
     "alb_target_groups",
+    "alb_targets",
+    "alb_interfaces",
+    "alb_peers",
+    "address_vpcs",
     "alb_own_hosts",
     "lattice_hosts",
     "seen_through",

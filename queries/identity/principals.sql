@@ -1,5 +1,6 @@
 -- Every principal and the node it is: a service's when at least 95 % of at least 20 sightings are at addresses that were,
--- in that hour and VPC, targets of that service alone; otherwise its own, with the reason.
+-- in that hour and VPC, targets of that service alone; otherwise its own, with the reason. A sighting whose VPC nothing
+-- tells (a certificate at a load balancer, overlapping CIDRs) speaks neither for nor against.
 with owners as (
     select
         hour,
@@ -24,6 +25,7 @@ sighted as (
         on s.hour = o.hour
         and s.vpc = o.vpc
         and s.ip = o.ip
+    where s.vpc is not null
 ),
 
 totals as (
@@ -48,12 +50,13 @@ best as (
 )
 
 select
-    t.principal,
-    case when t.sightings >= 20 and b.agreeing >= 0.95 * t.sightings then b.node else t.principal end as node,
-    t.sightings,
+    k.principal,
+    case when t.sightings >= 20 and b.agreeing >= 0.95 * t.sightings then b.node else k.principal end as node,
+    coalesce(t.sightings, 0) as sightings,
     coalesce(b.agreeing, 0) as agreeing,
     b.node as candidate,
     case
+        when t.sightings is null then 'kept apart: its addresses exist in several VPCs'
         when b.node is null and t.shared > 0 then 'kept apart: its addresses are targets of several services'
         when b.node is null then 'no service answers at its addresses'
         when t.sightings < 20 then 'kept apart: fewer than 20 sightings'
@@ -62,6 +65,8 @@ select
         when t.shared > t.elsewhere then 'kept apart: its addresses are targets of several services'
         else 'kept apart: calls from other addresses too'
     end as reason
-from totals as t
+from (select distinct principal from sources) as k
+left join totals as t
+    on k.principal = t.principal
 left join best as b
-    on t.principal = b.principal
+    on k.principal = b.principal

@@ -14,20 +14,17 @@ where e.side = 'target'
     and e.id not in (select t.service from seen_through as t)
 union all
 select
-    e.hour,
+    t.hour,
     coalesce(p.vpc, v.vpc),
-    e.ip,
-    e.port,
-    g.service,
-    e.sightings
-from endpoint_hours as e
-inner join alb_target_groups as g
-    on e.id = g.target_group
+    t.ip,
+    t.port,
+    t.service,
+    t.sightings
+from alb_targets as t
 left join alb_peers as p
-    on e.hour = p.hour
-    and g.elb = p.elb
-    and e.ip = p.ip
+    on t.hour = p.hour
+    and t.elb = p.elb
+    and t.ip = p.ip
 left join address_vpcs as v
-    on e.hour = v.hour
-    and e.ip = v.ip
-where e.side = 'target'
+    on t.hour = v.hour
+    and t.ip = v.ip
