@@ -40,9 +40,9 @@ setup-dev: .venv/.installed-dev ## The same with what tests and checks need
 
 demo: setup ## Sample logs in, call graph, denied callers and slowest calls out, then the dashboard (SERVE=0: without)
 	$(BIN)/eastwest ingest sample_logs --lake $(LAKE)
-	$(BIN)/eastwest query call_graph --lake $(LAKE)
-	$(BIN)/eastwest query denied_callers --lake $(LAKE)
-	$(BIN)/eastwest query slowest_calls --lake $(LAKE)
+	$(BIN)/eastwest query call_graph --lake $(LAKE) --format table
+	$(BIN)/eastwest query denied_callers --lake $(LAKE) --format table
+	$(BIN)/eastwest query slowest_calls --lake $(LAKE) --format table
 ifneq ($(SERVE),0)
 	$(BIN)/eastwest dashboard --lake $(LAKE)
 endif
