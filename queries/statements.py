@@ -21,6 +21,7 @@ IDENTITY = (
     "alb_interfaces",
     "alb_peers",
     "address_vpcs",
+    "siblings",
     "alb_own_hosts",
     "lattice_hosts",
     "seen_through",

@@ -1,4 +1,5 @@
--- Who an address was in an hour, where the logs show exactly one node at it: as target, or as source.
+-- Who an address was in an hour, where the logs show exactly one node at it: as target, as source, or as a load
+-- balancer's node; at it or at the other address of its interface.
 with shown as (
     select
         hour,
@@ -15,14 +16,43 @@ with shown as (
     from sources as s
     inner join principals as p
         on s.principal = p.principal
+    union
+    select
+        f.hour,
+        f.vpc,
+        f.dst_ip,
+        s.node
+    from flow_hours as f
+    inner join alb_interfaces as i
+        on f.interface_id = i.interface_id
+    inner join services as s
+        on i.elb = s.service
+    where f.direction = 'ingress'
+),
+
+widened as (
+    select *
+    from shown
+    union
+    select
+        a.hour,
+        a.vpc,
+        b.sibling,
+        a.node
+    from shown as a
+    inner join siblings as b
+        on a.hour = b.hour
+        and a.vpc = b.vpc
+        and a.ip = b.ip
 )
+
 select
     a.hour,
     a.vpc,
     a.ip,
     any_value(a.node) as node,
     any_value(n.name) as name
-from shown as a
+from widened as a
 inner join nodes as n
     on a.node = n.node
 where a.vpc is not null

@@ -1,4 +1,5 @@
--- Every service that was called: its id, the node it is in the graph, and what it can be called for short.
+-- Every service that was called: its id, the node it is in the graph, and what it can be called for short. A load
+-- balancer with one service behind it is that service; with several it is a node of its own, for what no rule forwarded.
 with lattice_services as (
     select
         service,
@@ -10,10 +11,19 @@ with lattice_services as (
 ),
 
 load_balancers as (
-    select distinct service
-    from call_minutes
-    where front_door = 'alb'
-        and service is not null
+    select
+        c.service,
+        count(distinct g.service) as behind,
+        min(g.service) as only_one
+    from (
+        select distinct service
+        from call_minutes
+        where front_door = 'alb'
+            and service is not null
+    ) as c
+    left join alb_target_groups as g
+        on c.service = g.elb
+    group by c.service
 )
 
 select
@@ -49,7 +59,7 @@ union all
 select
     service,
     'alb',
-    service,
+    case when behind = 1 then only_one else service end,
     null,
     split_part(service, '/', 2),
     service

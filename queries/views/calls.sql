@@ -2,7 +2,7 @@
 -- of its own: the Lattice line already is that call.
 select
     c.minute,
-    coalesce(p.name, a.name, key_name(c.caller_key)) as caller,
+    coalesce(p.name, a.name, key_name(case when starts_with(c.caller_key, '/') then coalesce(x.vpc, v.vpc, '') else '' end || c.caller_key)) as caller,
     coalesce(s.name, g.service, c.service, 'unknown') as callee,
     c.caller_principal,
     coalesce(g.service, c.service) as service,

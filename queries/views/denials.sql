@@ -26,7 +26,7 @@ union all
 select
     t.timestamp,
     'tls',
-    coalesce(p.name, a.name, key_name(coalesce(t.leaf_client_cert_subject, caller_key(null, null, null, t.client_ip)))),
+    coalesce(p.name, a.name, key_name(caller_key(null, t.leaf_client_cert_subject, coalesce(x.vpc, v.vpc), t.client_ip))),
     null,
     t.client_ip,
     coalesce(s.name, t.elb, 'unknown'),

@@ -71,7 +71,7 @@ select
     r.service_network,
     coalesce(g.service, h.service, r.service) as service,
     coalesce(s.name, g.service, h.service, r.service, 'unknown') as callee,
-    coalesce(p.name, a.name, key_name(coalesce(c.subject, r.caller_key))) as caller,
+    coalesce(p.name, a.name, key_name(caller_key(null, c.subject, coalesce(x.vpc, v.vpc), r.caller_ip))) as caller,
     r.caller_principal,
     r.caller_session,
     r.caller_org_id,

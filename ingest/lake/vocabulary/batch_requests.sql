@@ -33,6 +33,6 @@ select
     day
 from (
     from lattice_requests
-    union all
+    union all by name
     from alb_requests
 )

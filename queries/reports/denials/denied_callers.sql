@@ -57,19 +57,23 @@ answered as (
 ),
 
 refused_pairs as (
-    select
+    select distinct
         d.caller,
         d.callee,
         d.reason,
         d.caller_ip,
         d.target_ip,
         d.target_port,
-        min(d.time) as first_seen
+        r.first_seen
     from denials as d
+    inner join refused as r
+        on d.caller = r.caller
+        and d.callee = r.callee
+        and d.layer = r.refused_by
+        and d.reason = r.reason
     where d.layer = 'packet'
         and d.time >= $since
         and d.time < $until
-    group by all
 ),
 
 accepted as (
