@@ -1,7 +1,7 @@
 """What a log line means: one module per AWS log format, all of them listed here.
 
-Each module has `TABLE` (its declaration), `S3_LAYOUT` (AWS's key pattern), `recognise(first_line)`, `layout(first_line)`
-(what objects must share to be parsed in one block) and `parse(block)`.
+Each module has `TABLE` (its declaration), `S3_LAYOUT` (AWS's key pattern), `recognise(first_line)`, `parse(block)` and
+`layout(first_line)`: what objects must share to be parsed in one block.
 """
 
 from __future__ import annotations

@@ -23,8 +23,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pyarrow.compute as pc
-
+from ingest.formats.arrow import pc
 from ingest.formats.block import Block, Parsed
 from ingest.formats.fields import Field, plain_fields
 from ingest.formats.kinds import (
@@ -39,8 +38,10 @@ from ingest.formats.kinds import (
     nullify,
     without,
 )
-from ingest.formats.tokens import count_tokens, parse_tokens
-from ingest.lake.declarations import ALB_ACCESS as TABLE
+from ingest.formats.tokens import Shape, count_tokens, parse_tokens, tokens
+from ingest.lake.declarations import ALB_ACCESS
+
+TABLE = ALB_ACCESS
 
 S3_LAYOUT = (
     "AWSLogs/{account}/elasticloadbalancing/{region}/{yyyy}/{mm}/{dd}/"
@@ -94,8 +95,41 @@ FIELDS = tuple(
 )
 """The 34 fields in the order of a line."""
 
-LEAST = 18
-"""Fields of the first format, of 2016."""
+LINE = re.compile(
+    r"""
+    (?P<front> (?: [^ "]+[ ] ){12} )              # type to sent_bytes
+    (?P<request> ".*?" ) [ ]
+    (?P<user_agent> ".*" ) [ ]
+    (?P<tls> [^ "]+ [ ] [^ "]+ ) [ ]              # cipher and protocol
+    (?P<target_group_arn> arn:[^ "]+ | - ) [ ]
+    (?P<rest> ".* )                               # from trace_id on
+    """,
+    re.VERBOSE,
+)
+"""A line by what surrounds the two fields that a client writes."""
+
+MENDED_AT_MOST = 16 * 1024
+"""Longer lines with stray quotes are not mended: the search would take too long on hostile ones."""
+
+
+def mend(line: str) -> list[str] | None:
+    """The fields of a line with stray quotes in its request or user agent; None when they cannot be told apart."""
+    found = LINE.fullmatch(line) if len(line) <= MENDED_AT_MOST and line.count('"') < 100 else None
+    if found is None:
+        return None
+    front = found["front"].split()
+    return [
+        *front,
+        found["request"],
+        found["user_agent"],
+        *found["tls"].split(),
+        found["target_group_arn"],
+        *tokens(found["rest"]),
+    ]
+
+
+SHAPE = Shape(FIELDS, least=18, checked=25, quoted=frozenset({12, 13, 17, 18, 19, 22, 23, 24}), mend=mend)
+"""18 fields in the first format, of 2016. The lists of targets (26 and 27) were seen without quotes."""
 
 FIRST = re.compile(rb"[A-Za-z0-9_.-]+ \d{4}-\d\d-\d\dT[^ ]+ (?:app/)?[^ ]+/[^ ]+ [^ ]+ [^ ]+ [-\d.]+ [-\d.]+ [-\d.]+ ")
 
@@ -112,4 +146,4 @@ def layout(first_line: bytes) -> str:
 
 def parse(block: Block) -> Parsed:
     """Rows, rejects and skipped lines of a block; never raises on content."""
-    return parse_tokens(block, FIELDS, LEAST, TABLE)
+    return parse_tokens(block, SHAPE, TABLE)

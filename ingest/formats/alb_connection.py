@@ -19,14 +19,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from ingest.formats.arrow import pa, pc
 from ingest.formats.block import Block, Parsed
 from ingest.formats.fields import Field, plain_fields
 from ingest.formats.kinds import PORT, TIME, Arrays, BadValueError, Kind, Mask, mask_of, read_time
-from ingest.formats.tokens import count_tokens, fill_from_key, parse_tokens
-from ingest.lake.declarations import ALB_CONNECTION as TABLE
+from ingest.formats.tokens import Shape, count_tokens, fill_from_key, parse_tokens
+from ingest.lake.declarations import ALB_CONNECTION
+
+TABLE = ALB_CONNECTION
 
 S3_LAYOUT = (
     "AWSLogs/{account}/elasticloadbalancing/{region}/{yyyy}/{mm}/{dd}/"
@@ -70,8 +70,7 @@ FIELDS = tuple(
 )
 """The 15 fields in the order of a line."""
 
-LEAST = 11
-"""Fields of the first format."""
+SHAPE = Shape(FIELDS, least=11, checked=13, quoted=frozenset({7}))
 
 FIRST = re.compile(rb"\d{4}-\d\d-\d\dT[^ ]+ (?:[\d.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*) \d+ \d+ [^ ]+ [^ ]+ [-\d.]+ \"?")
 
@@ -88,4 +87,4 @@ def layout(first_line: bytes) -> str:
 
 def parse(block: Block) -> Parsed:
     """Rows, rejects and skipped lines of a block; never raises on content."""
-    return fill_from_key(parse_tokens(block, FIELDS, LEAST, TABLE), block)
+    return fill_from_key(parse_tokens(block, SHAPE, TABLE), block)

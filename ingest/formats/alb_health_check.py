@@ -17,18 +17,19 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from ingest.formats.arrow import pa, pc
 from ingest.formats.block import Block, Parsed
 from ingest.formats.fields import Field, plain_fields
 from ingest.formats.kinds import ADDRESS_PORT, Arrays, Kind, Mask, mask_of, without
-from ingest.formats.tokens import count_tokens, fill_from_key, parse_tokens
-from ingest.lake.declarations import ALB_HEALTH_CHECK as TABLE
+from ingest.formats.tokens import Shape, count_tokens, fill_from_key, parse_tokens
+from ingest.lake.declarations import ALB_HEALTH_CHECK
+
+TABLE = ALB_HEALTH_CHECK
 
 S3_LAYOUT = (
     "AWSLogs/{account}/elasticloadbalancing/{region}/{yyyy}/{mm}/{dd}/"
-    "health_check_log_{account}_elasticloadbalancing_{region}_app.{name}.{id}_{yyyymmdd}T{hhmm}Z_{node ip}_{random}.log.gz"
+    "health_check_log_{account}_elasticloadbalancing_{region}_app.{name}.{id}_"
+    "{yyyymmdd}T{hhmm}Z_{node ip}_{random}.log.gz"
 )
 
 
@@ -54,8 +55,7 @@ FIELDS = tuple(
 )
 """The ten fields in the order of a line."""
 
-LEAST = 8
-"""Fields of the first format."""
+SHAPE = Shape(FIELDS, least=8, checked=10)
 
 FIRST = re.compile(rb"[a-z0-9]+ \d{4}-\d\d-\d\dT[^ ]+ [-\d.]+ [^ ]+ [^ ]+ (?:PASS|FAIL) ")
 
@@ -72,4 +72,4 @@ def layout(first_line: bytes) -> str:
 
 def parse(block: Block) -> Parsed:
     """Rows, rejects and skipped lines of a block; never raises on content."""
-    return fill_from_key(parse_tokens(block, FIELDS, LEAST, TABLE), block)
+    return fill_from_key(parse_tokens(block, SHAPE, TABLE), block)

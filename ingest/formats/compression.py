@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
-import pyarrow as pa
 from isal import isal_zlib
+
+from ingest.formats.arrow import ArrowError, pa
 
 GZIP = b"\x1f\x8b"
 GZIP_MEMBER = re.compile(rb"\x1f\x8b\x08[\x00-\x1f].{4}[\x00\x02\x04]", re.DOTALL)
 ZSTD = b"\x28\xb5\x2f\xfd"
 PARQUET = b"PAR1"
+
+GzipError: Any = isal_zlib.error
 
 FINE = 64
 """Bytes fed at a time around the damage of a stream: what decodes before it is kept to this grain."""
@@ -51,7 +55,7 @@ def _gunzip(body: bytes, limit: int) -> Decompressed:
             data = isal_zlib.decompress(body, wbits=31, bufsize=max(size, 1))
             if len(data) == size:
                 return Decompressed(data)
-        except isal_zlib.error:
+        except GzipError:
             pass
     return _gunzip_members(body, limit)
 
@@ -85,7 +89,7 @@ def _gunzip_one(body: bytes, room: int) -> tuple[list[bytes], bytes, str | None]
                 parts[-1] = part[:room]
                 return parts, b"", "decompresses to more than the limit"
             feed = stream.unconsumed_tail
-    except isal_zlib.error as error:
+    except GzipError as error:
         done = len(body) - len(feed)
         return parts + _salvage(body, done, sum(map(len, parts))), b"", f"corrupt ({error})"
     if stream.eof:
@@ -100,7 +104,7 @@ def _salvage(body: bytes, done: int, skip: int) -> list[bytes]:
         parts.append(stream.decompress(body[:done]))
         for at in range(done, len(body), FINE):
             parts.append(stream.decompress(body[at : at + FINE]))
-    except isal_zlib.error:
+    except GzipError:
         pass
     return [b"".join(parts)[skip : skip + PART]]
 
@@ -115,6 +119,6 @@ def _unzstd(body: bytes, limit: int) -> Decompressed:
                 room -= len(part)
                 if room < 0:
                     return Decompressed(b"".join(parts), "zstd: decompresses to more than the limit")
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ArrowError) as error:
         return Decompressed(b"".join(parts), f"zstd: {error}")
     return Decompressed(b"".join(parts))

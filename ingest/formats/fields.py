@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 import orjson
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from ingest.formats.arrow import pa, pc
 from ingest.formats.block import Indices, Reason, Rejected
-from ingest.formats.kinds import PLAIN, BadValueError, Kind, either
+from ingest.formats.kinds import PLAIN, BadValueError, Kind
 from ingest.lake.schema import LINEAGE, Table
 
 NOT_OURS = {column.name for column in LINEAGE} - {"extra"}
@@ -111,7 +110,8 @@ def read_record(record: Mapping[str, str | None], fields: Sequence[Field], table
             raise BadValueError(f"{field.name} {text[:200]!r} {error}") from None
     if row.get(table.time) is None:
         name = next(field.name for field in fields if table.time in field.columns)
-        raise BadValueError(f"{name} is missing")
+        hint = "" if name in record else ": its log's format must have that field"
+        raise BadValueError(f"{name} is missing{hint}")
     return row
 
 
@@ -143,7 +143,8 @@ def extra_column(texts: Texts, unknown: Sequence[str], count: int) -> Any:
     said = [name for name in unknown if texts.columns[name].null_count < count]
     if not said:
         return pa.nulls(count, pa.string())
-    some = np.flatnonzero(either(*(texts.columns[name].is_valid().to_numpy(zero_copy_only=False) for name in said)))
+    valid = [texts.columns[name].is_valid().to_numpy(zero_copy_only=False) for name in said]
+    some = np.flatnonzero(np.logical_or.reduce(valid))
     columns = [texts.columns[name].take(pa.array(some)).to_pylist() for name in said]
     values: list[str | None] = [None] * count
     for i, record in zip(some.tolist(), zip(*columns, strict=True), strict=True):

@@ -1,13 +1,14 @@
 """Lattice logs: one JSON object a line.
 
-polars reads whole blocks into columns of text, and drops every key it was not told of. So the keys in each line's bytes are
-counted and compared with the values that came out: a line with a key more (AWS's next field, a key twice) is read by
-itself, and its unknown keys are kept.
+polars reads whole blocks into columns of text, and drops every key it was not told of. So the keys in each line's bytes
+are counted and compared with the values that came out: a line with a key more (AWS's next field, a key twice) is read
+by itself, and its unknown keys are kept.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import polars as pl
-import pyarrow as pa
 
+from ingest.formats.arrow import pa
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
 from ingest.formats.fields import Field, Texts, in_order, row_schema, typed
 from ingest.formats.kinds import ADDRESS_PORT, NULLS, nullify
@@ -153,10 +154,26 @@ def read_record(text: str) -> dict[str, str | None]:
     try:
         record = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error}") from None
+        record = _repaired(text)
+        if record is None:
+            raise ValueError(f"not JSON: {error}") from None
     if not isinstance(record, dict):
         raise ValueError("not a JSON object")
     return {name: _text(value) for name, value in record.items()}
+
+
+TAGS = re.compile(r'(?<="callerPrincipalTags")(\s*:\s*)"(\{.*?\})"(?=\s*[,}])', re.DOTALL)
+
+
+def _repaired(text: str) -> object:
+    """The line with AWS's tags in it (JSON in a JSON text without escapes) as an object; None when that is no help."""
+    repaired = TAGS.sub(lambda found: found[1] + orjson.dumps(found[2]).decode(), text, count=1)
+    if repaired == text:
+        return None
+    try:
+        return orjson.loads(repaired)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _text(value: object) -> str | None:

@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from ingest.formats.arrow import ArrowInvalidError, pa, pc
 from ingest.lake.schema import Type
 
 Mask = npt.NDArray[np.bool_]
@@ -91,7 +90,7 @@ def _numbers(texts: Any, shape: str, allowed: npt.NDArray[np.bool_], type: Any) 
     if allowed[characters(texts)].all():
         try:
             return pc.cast(texts, type), None
-        except pa.ArrowInvalid:
+        except ArrowInvalidError:
             pass
     bad = mask_of(pc.invert(pc.match_substring_regex(texts, shape)))
     return pc.cast(without(texts, bad), type), bad
@@ -210,7 +209,7 @@ def _times(texts: Any) -> tuple[Arrays, Mask | None]:
     if (lengths == length).all() and length in _TIME_LENGTHS and _time_shaped(present, length):
         try:
             return [pc.cast(texts, TIME)], None
-        except pa.ArrowInvalid:
+        except ArrowInvalidError:
             pass
     read: dict[str | None, datetime | None] = {None: None}
     for text in pc.unique(present).to_pylist():

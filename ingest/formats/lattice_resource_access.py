@@ -18,7 +18,9 @@ from __future__ import annotations
 from ingest.formats.block import Block, Parsed
 from ingest.formats.fields import plain_fields
 from ingest.formats.json_lines import endpoints, keys_of, parse_json
-from ingest.lake.declarations import LATTICE_RESOURCE_ACCESS as TABLE
+from ingest.lake.declarations import LATTICE_RESOURCE_ACCESS
+
+TABLE = LATTICE_RESOURCE_ACCESS
 
 S3_LAYOUT = (
     "AWSLogs/{account}/VpcLattice/ResourceAccessLogs/{region}/{yyyy}/{mm}/{dd}/{resource id}/"

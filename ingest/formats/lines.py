@@ -10,8 +10,8 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
+from ingest.formats.arrow import ArrowInvalidError, pa
 from ingest.formats.block import Block, Indices, Reason, Rejected
 from ingest.formats.scan import find, positions
 
@@ -22,8 +22,8 @@ BOM = b"\xef\xbb\xbf"
 class Lines:
     r"""The lines of a block with `\n` as their only end.
 
-    `data`, its `bytes` and `ends` are the block's, but for `\r\n` read as `\n`; `odd` marks the lines that a fast reader
-    would misread.
+    `data`, its `bytes` and `ends` are the block's, but for `\r\n` read as `\n`; `odd` marks the lines that a fast
+    reader would misread.
     """
 
     def __init__(self, block: Block) -> None:
@@ -94,6 +94,6 @@ class Lines:
         whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(self.data)])
         try:
             whole.cast(pa.large_string())
-        except pa.ArrowInvalid:
+        except ArrowInvalidError:
             for at in np.flatnonzero(self.mask(np.flatnonzero(self.bytes > 127))).tolist():
                 self.odd[at] |= isinstance(self.text(at), Rejected)

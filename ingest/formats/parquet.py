@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet
 
+from ingest.formats.arrow import ArrowError, pa, parquet, pc
 from ingest.formats.fields import Field, Texts, extra_column, row_schema
 from ingest.formats.kinds import nullify, without
 from ingest.lake.schema import Table
@@ -21,8 +19,8 @@ def read_parquet(body: bytes, fields: Sequence[Field], table: Table, uri: str) -
     A value that is none of its column's is NULL there and kept in `extra`, as are columns without a field.
     """
     try:
-        found = pa.parquet.ParquetFile(pa.BufferReader(body)).read(use_threads=False)
-    except (pa.ArrowException, OSError) as error:
+        found = parquet.ParquetFile(pa.BufferReader(body)).read(use_threads=False)
+    except (ArrowError, OSError) as error:
         raise ValueError(f"{uri}: not readable as Parquet: {error}") from error
     columns = {name.replace("_", "-"): found.column(i) for i, name in enumerate(found.column_names)}
     known = [field for field in fields if field.name in columns]
@@ -52,6 +50,6 @@ def _texts(column: Any, name: str) -> Any:
         elif pa.types.is_floating(column.type):
             column = pc.cast(column, pa.int64())
         texts = pc.cast(column, pa.string())
-    except pa.ArrowException as error:
+    except ArrowError as error:
         raise ValueError(f"column {name} of type {column.type} cannot be read: {error}") from error
     return nullify(texts.combine_chunks())

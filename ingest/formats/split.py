@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
 
+from ingest.formats.arrow import csv, pa
 from ingest.formats.block import Indices
 from ingest.formats.kinds import NULLS
 
@@ -19,7 +18,7 @@ from ingest.formats.kinds import NULLS
 class Split:
     """The columns of the lines that have as many fields as there are names, in order.
 
-    `ours` are the numbers (from 0) of those lines, `others` of the rest; `commonest` is how many fields most of the rest have.
+    `ours` are the numbers (from 0) of those lines, `others` of the rest; most of the rest have `commonest` fields.
     """
 
     columns: Mapping[str, Any]
@@ -42,10 +41,10 @@ def split(data: bytes, names: Sequence[str], *, quoted: bool) -> Split:
         sizes[row.actual_columns] += 1
         return "skip"
 
-    found = pa.csv.read_csv(
+    found = csv.read_csv(
         pa.BufferReader(data),
-        read_options=pa.csv.ReadOptions(column_names=list(names), use_threads=False, block_size=len(data) + 1),
-        parse_options=pa.csv.ParseOptions(
+        read_options=csv.ReadOptions(column_names=list(names), use_threads=False, block_size=len(data) + 1),
+        parse_options=csv.ParseOptions(
             delimiter=" ",
             quote_char='"' if quoted else False,
             double_quote=False,
@@ -54,7 +53,7 @@ def split(data: bytes, names: Sequence[str], *, quoted: bool) -> Split:
             ignore_empty_lines=False,
             invalid_row_handler=other,
         ),
-        convert_options=pa.csv.ConvertOptions(
+        convert_options=csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
             null_values=list(NULLS),
             strings_can_be_null=True,

@@ -2,23 +2,22 @@ r"""Load-balancer lines: fields with one space between them, some in double quot
 
 A quoted field ends at the first quote that a space or the line's end follows; backslashes mean nothing (AWS writes a
 quote within a field as the four characters `\x22`). Arrow's CSV reader cuts lines the same way as long as every quote
-stands at a field's edge; `Lines` whose quotes do not are cut by `tokens`, one at a time.
+stands at the edge of a field that AWS quotes; lines whose quotes do not are cut one at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from ingest.formats.arrow import pa, pc
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
 from ingest.formats.fields import Field, Texts, in_order, row_schema, typed
 from ingest.formats.kinds import NULLS
 from ingest.formats.lines import Lines, Mask
-from ingest.formats.scan import Bytes, positions
+from ingest.formats.quotes import Quotes
 from ingest.formats.split import split
 from ingest.formats.unsupported import unsupported
 from ingest.lake.schema import Table
@@ -27,24 +26,65 @@ FEW = 64
 """Fewer lines than this are cut one by one."""
 
 
+ROUNDS = 8
+"""Numbers of fields that one block's lines are cut by together; lines with yet another are cut one by one."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What lines of a format look like.
+
+    `least` is the smallest number of fields that a line ever had. Of the first `checked` fields exactly the `quoted`
+    ones (counted from 0) are in quotes; later ones may be. `mend` cuts a line whose quotes are elsewhere.
+    """
+
+    fields: Sequence[Field]
+    least: int
+    checked: int
+    quoted: frozenset[int] = frozenset()
+    mend: Callable[[str], list[str] | None] = lambda line: None
+
+    def names(self, count: int) -> list[str]:
+        """Names for so many fields; those beyond the known ones are field_35 and so on."""
+        known = [field.name for field in self.fields[:count]]
+        return known + [f"field_{i + 1}" for i in range(len(self.fields), count)]
+
+    def cut(self, line: str) -> list[str]:
+        """The fields of a line, without quotes; ValueError when they are not those of the format."""
+        try:
+            return self._checked(tokens(line))
+        except ValueError:
+            mended = self.mend(line)
+            if mended is None:
+                raise
+            return self._checked(mended)
+
+    def _checked(self, found: list[str]) -> list[str]:
+        if len(found) < self.least:
+            raise ValueError(f"{len(found)} fields, and it should have {self.least} at least")
+        for i, token in enumerate(found[: self.checked]):
+            if token.startswith('"') != (i in self.quoted) or (i not in self.quoted and '"' in token):
+                raise ValueError(f"a quote out of place: field {i + 1} is {token[:200]}")
+        return [token[1:-1] if token.startswith('"') else token for token in found]
+
+
 def tokens(line: str) -> list[str]:
-    """The fields of a line, without their quotes; ValueError when a quote is never closed."""
-    found, at = [], 0
+    """The fields of a line, quoted ones with their quotes; ValueError when a quote is never closed."""
+    found: list[str] = []
+    at = 0
     while True:
         if line.startswith('"', at):
-            end = line.find('" ', at + 1)
-            if end < 0:
+            end = line.find('" ', at + 1) + 1
+            if end == 0:
                 if not (line.endswith('"') and len(line) > at + 1):
                     raise ValueError(f"the quote at {at} is never closed")
-                return [*found, line[at + 1 : -1]]
-            found.append(line[at + 1 : end])
-            at = end + 2
+                return [*found, line[at:]]
         else:
             end = line.find(" ", at)
             if end < 0:
                 return [*found, line[at:]]
-            found.append(line[at:end])
-            at = end + 1
+        found.append(line[at:end])
+        at = end + 1
 
 
 def count_tokens(line: bytes) -> str:
@@ -55,28 +95,41 @@ def count_tokens(line: bytes) -> str:
         return ""
 
 
-def parse_tokens(block: Block, fields: Sequence[Field], least: int, table: Table, *, careful: bool = False) -> Parsed:
-    """Rows, rejects and skipped lines of a block whose lines are tokens, at least so many of them.
-
-    Tokens beyond the fields are named field_35 and so on. `careful` cuts and reads every line by itself.
-    """
+def parse_tokens(block: Block, shape: Shape, table: Table, *, careful: bool = False) -> Parsed:
+    """Rows, rejects and skipped lines of a block of such lines; `careful` cuts and reads every line by itself."""
     lines = Lines(block)
     rows, at, rejects = row_schema(table).empty_table(), np.empty(0, dtype=np.int64), list[Rejected]()
     left = ~lines.blank
-    if not careful:
-        plain = left & ~lines.odd & ~_loose_quotes(lines)
-        size = int(block.layout) if block.layout.isdecimal() else _size_of_first(lines, plain)
-        while size is not None and size >= least and np.count_nonzero(plain) >= FEW:
-            texts, plain, size = _cut(lines, plain, size, fields)
-            left[texts.at] = False
-            more, more_at, more_rejects = typed(texts, fields, table)
-            rows, at, rejects = in_order(rows, at, more, more_at, rejects + more_rejects)
-    texts, refused, skipped = _cut_one_by_one(lines, np.flatnonzero(left), fields, least)
-    more, more_at, more_rejects = typed(texts, fields, table, careful=careful)
+    for texts in () if careful else _cut_together(lines, left & ~lines.odd, shape):
+        left[texts.at] = False
+        more, more_at, more_rejects = typed(texts, shape.fields, table)
+        rows, at, rejects = in_order(rows, at, more, more_at, rejects + more_rejects)
+    texts, refused, skipped = _cut_one_by_one(lines, np.flatnonzero(left), shape)
+    more, more_at, more_rejects = typed(texts, shape.fields, table, careful=careful)
     rows, at, rejects = in_order(rows, at, more, more_at, rejects + refused + more_rejects)
     rejects = [_reason(lines, rejected) for rejected in sorted(rejects, key=lambda rejected: rejected.at)]
     nothing = np.concatenate([np.flatnonzero(lines.blank), skipped])
     return Parsed(rows, at, rejects, nothing).check(len(block))
+
+
+def _cut_together(lines: Lines, plain: Mask, shape: Shape) -> Iterator[Texts]:
+    """The plain lines whose quotes are where they should be, those of one number of fields at a time."""
+    quotes = Quotes(lines)
+    plain &= ~quotes.loose()
+    size = int(lines.block.layout) if lines.block.layout.isdecimal() else _size_of_first(lines, plain)
+    for _ in range(ROUNDS):
+        if size is None or size < shape.least or np.count_nonzero(plain) < FEW:
+            return
+        found = split(lines.only(plain), shape.names(size), quoted=True)
+        numbers = np.flatnonzero(plain)
+        at, columns = numbers[found.ours], found.columns
+        good = quotes.around(at, list(columns.values())[: shape.checked], shape.quoted)
+        if not good.all():
+            at, columns = at[good], {name: column.filter(pa.array(good)) for name, column in columns.items()}
+        yield Texts(at, columns)
+        plain[:] = False
+        plain[numbers[found.others]] = True
+        size = found.commonest
 
 
 def _size_of_first(lines: Lines, plain: Mask) -> int | None:
@@ -84,41 +137,7 @@ def _size_of_first(lines: Lines, plain: Mask) -> int | None:
     return int(count) if count else None
 
 
-def _names(fields: Sequence[Field], count: int) -> list[str]:
-    return [field.name for field in fields[:count]] + [f"field_{i + 1}" for i in range(len(fields), count)]
-
-
-def _loose_quotes(lines: Lines) -> Mask:
-    """The lines with a quote that is not at a field's edge, or without its partner."""
-    bytes_ = lines.bytes
-    quotes = positions(bytes_, ord('"'))
-    before_ends = np.searchsorted(quotes, lines.ends)
-    none = np.zeros(len(lines), dtype=np.bool_)
-    # The block's last byte is a newline: so every quote has a next byte, and at offset 0 the one before is that newline.
-    if not (before_ends % 2).any() and (_edge(bytes_[quotes[0::2] - 1]) & _edge(bytes_[quotes[1::2] + 1])).all():
-        return none
-    counts = np.diff(before_ends, prepend=0)
-    nth = np.arange(len(quotes)) - np.repeat(before_ends - counts, counts)
-    good = np.where(nth % 2 == 0, _edge(bytes_[quotes - 1]), _edge(bytes_[quotes + 1]))
-    return (counts % 2 == 1) | lines.mask(quotes[~good])
-
-
-def _edge(bytes_: Bytes) -> Mask:
-    return (bytes_ == ord(" ")) | (bytes_ == 10)
-
-
-def _cut(lines: Lines, plain: Mask, size: int, fields: Sequence[Field]) -> tuple[Texts, Mask, int | None]:
-    """The plain lines with so many fields; the plain lines that have not, and how many most of those have."""
-    found = split(lines.only(plain), _names(fields, size), quoted=True)
-    at = np.flatnonzero(plain)
-    rest = np.zeros_like(plain)
-    rest[at[found.others]] = True
-    return Texts(at[found.ours], found.columns), rest, found.commonest
-
-
-def _cut_one_by_one(
-    lines: Lines, chosen: Indices, fields: Sequence[Field], least: int
-) -> tuple[Texts, list[Rejected], Indices]:
+def _cut_one_by_one(lines: Lines, chosen: Indices, shape: Shape) -> tuple[Texts, list[Rejected], Indices]:
     rejects: list[Rejected] = []
     at: list[int] = []
     skipped: list[int] = []
@@ -131,18 +150,13 @@ def _cut_one_by_one(
             skipped.append(line)
         else:
             try:
-                found = tokens(text)
+                cut.append(shape.cut(text))
             except ValueError as error:
                 rejects.append(Rejected(line, Reason.MALFORMED_LINE, str(error)))
-                continue
-            if len(found) < least:
-                why = f"{len(found)} fields, and it should have {least} at least"
-                rejects.append(Rejected(line, Reason.MALFORMED_LINE, why))
-                continue
-            at.append(line)
-            cut.append(found)
+            else:
+                at.append(line)
     size = max(map(len, cut), default=0)
-    names = _names(fields, max(size, len(fields)))
+    names = shape.names(max(size, len(shape.fields)))
     columns = {name: pa.array([_value(found, i) for found in cut], pa.string()) for i, name in enumerate(names[:size])}
     return Texts(np.array(at, dtype=np.int64), columns), rejects, np.array(skipped, dtype=np.int64)
 

@@ -9,11 +9,11 @@ AWS: https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html
 
 What AWS leaves open, and what is assumed here:
 
-* A text object begins with a header that names its fields, in any order, and may repeat it. Without one, lines of exactly
-  the default (version 2) shape are read as such, also behind the time that an export from CloudWatch Logs puts before
-  each line; other lines are rejected as `missing_header`: a custom format cannot be guessed from a number of fields.
+* A text object begins with a header that names its fields, in any order, and may repeat it. Without one, lines of
+  exactly the default (version 2) shape are read as such, also behind the time that an export from CloudWatch Logs puts
+  before each line; others are rejected as `missing_header`: a format cannot be guessed from a number of fields.
 * Two spaces in a row (AWS's own sample has them) are one separator; what follows ` #` is a comment.
-* Fields beyond the header's are kept in `extra` as `field_15` and so on, names that AWS has not published under their name.
+* Fields beyond the header's are kept in `extra` as `field_15` and so on, names not published by AWS as they are.
 * `start` and `end` are seconds; values above 100,000,000,000 are milliseconds.
 * NODATA and SKIPDATA records are rows: one SKIPDATA line may stand for many flows that were not recorded.
 * Parquet columns have the same names with underscores; `-` is NULL there too.
@@ -26,8 +26,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
+from ingest.formats.arrow import pa
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
 from ingest.formats.fields import Texts, in_order, plain_fields, row_schema, typed
 from ingest.formats.kinds import EPOCH, NULLS, PORT
@@ -37,11 +37,13 @@ from ingest.formats.parquet import read_parquet
 from ingest.formats.scan import pairs, positions
 from ingest.formats.split import split
 from ingest.formats.unsupported import unsupported
-from ingest.lake.declarations import VPC_FLOW as TABLE
+from ingest.lake.declarations import VPC_FLOW
+
+TABLE = VPC_FLOW
 
 S3_LAYOUT = (
     "AWSLogs/{account}/vpcflowlogs/{region}/{yyyy}/{mm}/{dd}/"
-    "{account}_vpcflowlogs_{region}_{flow log id}_{yyyymmdd}T{hhmm}Z_{hash}.log.gz (or .log.parquet; also hive and hourly)"
+    "{account}_vpcflowlogs_{region}_{flow log id}_{yyyymmdd}T{hhmm}Z_{hash}.log.gz"
 )
 
 FIELDS = plain_fields(TABLE, srcport=PORT, dstport=PORT, start_time=EPOCH, end_time=EPOCH)
@@ -110,7 +112,7 @@ def parse(block: Block) -> Parsed:
     return parse_flows(block)
 
 
-def parse_parquet(body: bytes, key: ObjectKey) -> pa.Table:
+def parse_parquet(body: bytes, key: ObjectKey) -> Any:
     """The rows of a flow log delivered as Parquet; ValueError when the file is damaged or no flow log.
 
     A value that is none of its column's is NULL there and kept in `extra`.

@@ -26,14 +26,14 @@ from ingest.formats.fields import row_schema
 from ingest.formats.object_key import ObjectKey, parse_key
 
 ALB = (
-    b"http 2026-07-02T22:23:00.186641Z app/lb/50dc6c495c0c9188 192.0.2.7:2817 10.0.0.1:80 0.000 0.001 0.037 200 200 34 366"
+    b"http 2026-07-02T22:23:00.186641Z app/lb/50dc6c495c0c9188 192.0.2.7:2817 10.0.0.1:80 0.000 0.001 0.037 200 200 3 6"
     b' "GET http://www.example.com:80/a?b=c HTTP/1.1" "curl/8.5.0 (x; y)" - - arn:aws:elasticloadbalancing:us-east-2:'
     b'123456789012:targetgroup/t/73e2d6bc24d8a067 "Root=1-58337262-36d228ad5d99923122bbe354" "-" "-" 0'
     b' 2026-07-02T22:22:48.364000Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-" TID_1234 "-" "-" "-" 10.0.3.7 "-" "-"'
 )
 CONNECTION = (
     b'2026-09-23T07:11:27.691358Z 203.0.113.71 64326 443 TLSv1.2 ECDHE-RSA-AES128-GCM-SHA256 0.337 "CN=a b,O=c"'
-    b" NotBefore=2026-01-21T22:43:21Z;NotAfter=2027-01-21T22:43:21Z FEF2 Success TID_9f39 secp256r1 app/lb/50dc 198.51.100.7"
+    b" NotBefore=2026-01-21T22:43:21Z;NotAfter=2027-01-21T22:43:21Z FEF2 Success TID_9f39 secp256r1 app/lb/50 10.0.3.7"
 )
 HEALTH = b"http 2026-10-31T12:44:58.901409Z 1.121980746 10.0.31.9:8080 orders FAIL 502 TargetError app/lb/50dc 10.0.3.7"
 LATTICE = (
@@ -51,23 +51,19 @@ HEADER = vpc_flow.DEFAULT
 Read = Callable[..., Parsed]
 FORMATS: dict[str, tuple[Read, bytes, str, Any]] = {
     "alb_access": (
-        lambda block, **how: tokens.parse_tokens(block, alb_access.FIELDS, alb_access.LEAST, alb_access.TABLE, **how),
+        lambda block, **how: tokens.parse_tokens(block, alb_access.SHAPE, alb_access.TABLE, **how),
         ALB,
         "36",
         alb_access.TABLE,
     ),
     "alb_connection": (
-        lambda block, **how: tokens.parse_tokens(
-            block, alb_connection.FIELDS, alb_connection.LEAST, alb_connection.TABLE, **how
-        ),
+        lambda block, **how: tokens.parse_tokens(block, alb_connection.SHAPE, alb_connection.TABLE, **how),
         CONNECTION,
         "15",
         alb_connection.TABLE,
     ),
     "alb_health_check": (
-        lambda block, **how: tokens.parse_tokens(
-            block, alb_health_check.FIELDS, alb_health_check.LEAST, alb_health_check.TABLE, **how
-        ),
+        lambda block, **how: tokens.parse_tokens(block, alb_health_check.SHAPE, alb_health_check.TABLE, **how),
         HEALTH,
         "10",
         alb_health_check.TABLE,
@@ -112,10 +108,41 @@ def accounted(parsed: Parsed, lines: int, table: Any) -> None:
 
 
 odd_bytes = st.sampled_from(
-    [b'"', b" ", b"  ", b"-", b"\0", b"\t", b"\r", b"\xff", b"\xe2\x82\xac", b"\\", b'\\x22', b"0x1f", b"+1", b"1.5", b"[",
-     b"]", b":", b"{", b"}", b",", b"null", b"1_0", b".", b"#", b"\xef\xbb\xbf", b"99999999999999999999", b"\\ud83d", b'""',
-     b" - ", b"\x0b", b"srcaddr", b"\xc2\xa0", b"-1", b"1e3", b"true", b"[1]", b'{"a":1}']
-)  # fmt: skip
+    [
+        *(
+            b'"',
+            b'" "',
+            b'""',
+            b" ",
+            b"  ",
+            b" - ",
+            b"-",
+            b"-1",
+            b"+1",
+            b"0x1f",
+            b"1.5",
+            b".",
+            b"1_0",
+            b"1e3",
+            b"9" * 20,
+        ),
+        *(
+            b"\0",
+            b"\t",
+            b"\r",
+            b"\x0b",
+            b"\xff",
+            b"\xe2\x82\xac",
+            b"\xef\xbb\xbf",
+            b"\xc2\xa0",
+            b"\\",
+            b"\\x22",
+            b"\\ud83d",
+        ),
+        *(b"[", b"]", b":", b"{", b"}", b",", b"#", b"null", b"true", b"[1]", b"srcaddr", b"9" * 20, b"\\ud83d"),
+        *(b'{"a":1}', b'"x":1,'),
+    ]
+)
 
 
 @st.composite
