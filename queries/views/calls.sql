@@ -1,3 +1,22 @@
+-- ---
+-- about = "call_minutes with names: requests per minute and edge"
+-- [columns]
+-- minute = { type = "timestamp with time zone", about = "start of the minute" }
+-- caller = { type = "varchar", about = "display name of the caller's node" }
+-- callee = { type = "varchar", about = "display name of the callee's node" }
+-- caller_principal = { type = "varchar", about = "role or user ARN without the session" }
+-- service = { type = "varchar", about = "the callee's id, as in requests" }
+-- front_door = { type = "varchar", about = "lattice or alb" }
+-- target_group = { type = "varchar", about = "target group's ARN" }
+-- requests = { type = "bigint", about = "requests" }
+-- ok = { type = "bigint", about = "answered below 400" }
+-- client_errors = { type = "bigint", about = "answered 400 to 499, the application's own 403 among them" }
+-- denied = { type = "bigint", about = "refused before the application" }
+-- server_errors = { type = "bigint", about = "answered 500 and above" }
+-- no_response = { type = "bigint", about = "a response was due and none came" }
+-- bytes_in = { type = "bigint", about = "bytes received from callers" }
+-- bytes_out = { type = "bigint", about = "bytes sent to callers" }
+-- ---
 -- call_minutes with names, per minute and edge. The leg from Lattice to a load balancer that is its target is not an edge
 -- of its own: the Lattice line already is that call.
 select

@@ -1,3 +1,20 @@
+-- ---
+-- about = "Every refused attempt at every layer"
+-- [columns]
+-- time = { type = "timestamp with time zone", about = "when; of packets, the first of the minute" }
+-- layer = { type = "varchar", about = "packet, tls, identity_policy, network_policy, service_policy, waf, alb_auth, alb_rule or application" }
+-- caller = { type = "varchar", about = "display name of the caller's node" }
+-- caller_principal = { type = "varchar", about = "role or user ARN without the session" }
+-- caller_ip = { type = "varchar", about = "address of the caller" }
+-- callee = { type = "varchar", about = "display name of what it wanted to reach" }
+-- target_ip = { type = "varchar", about = "address it wanted, where one is known" }
+-- target_port = { type = "integer", about = "port it wanted, where one is known" }
+-- reason = { type = "varchar", about = "the log's own words" }
+-- count = { type = "bigint", about = "refused attempts: 1, or flow records of the minute" }
+-- log_object = { type = "varchar", about = "source object of the first" }
+-- log_line = { type = "integer", about = "line in it, from 1" }
+-- day = { type = "date", about = "day of time, UTC" }
+-- ---
 -- Every refused attempt at every layer: requests one by one, TLS handshakes one by one, packets per minute, pair and port.
 -- An application's 403 behind a load balancer that is a Lattice target is counted on the Lattice side.
 select
