@@ -9,7 +9,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 import typer
@@ -51,11 +50,6 @@ _OPTIONS = {
 }
 
 
-@app.callback()
-def _commands() -> None:
-    """The dashboard layer's command."""
-
-
 @app.command("dashboard")
 def dashboard_command(
     context: typer.Context,
@@ -77,9 +71,10 @@ def dashboard_command(
     from dashboard import data
     from queries.session import Session, open_session
 
-    def opened(since: datetime | None, until: datetime | None) -> Session:
+    def opened(since: str | None, history_hours: float) -> Session:
         # Each session asks for the lake again, so credentials that expire are renewed.
-        return open_session(invocation.lake(lake), since, until)
+        options = {"memory_limit": invocation.settings.memory_limit}
+        return open_session(invocation.lake(lake), since, history_hours=history_hours, options=options)
 
     data.use(opened)
     threading.Thread(target=_announce, args=(address, port), daemon=True).start()

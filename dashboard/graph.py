@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import dist
 from typing import Any
 
 from dashboard.layout import HEIGHT, WIDTH, Pair, Point, arrange, route
@@ -18,6 +17,9 @@ from dashboard.text import visible
 
 MOST_NODES = 60
 """Nodes drawn at most: more cannot be read; the table has every edge."""
+
+MOST_WRONG = 14
+"""Wrong edges drawn at most where only what is wrong is drawn."""
 
 _SHAPES = {
     "service": "roundRect",
@@ -66,10 +68,10 @@ class Drawing:
 def chosen(edges: Sequence[Edge], everything: bool, most_nodes: int = MOST_NODES) -> list[Edge]:
     """The edges to draw, in the order given (worst first), as long as they touch `most_nodes` nodes at most.
 
-    Not `everything`: what is wrong, and for each node it touches the busiest healthy edge, as context. Where nothing
-    is wrong, everything.
+    Not `everything`: the worst, and for each node they touch the busiest healthy edge, as context. Where nothing is
+    wrong, everything.
     """
-    wrong = [edge for edge in edges if edge.state != "ok"]
+    wrong = [edge for edge in edges if edge.state != "ok"][:MOST_WRONG]
     wanted = list(edges) if everything or not wrong else wrong + _context(wrong, edges)
     nodes: set[str] = set()
     drawn: list[Edge] = []
@@ -107,21 +109,32 @@ def draw(
     links: list[dict[str, Any]] = []
     owners: list[Pair] = []
     passed: set[Point] = set()
+    labels: list[Point] = []
     both = {edge.pair for edge in edges}
     for edge in sorted(edges, key=lambda e: e.pair):
         bends = [] if edge.caller == edge.callee else route(edge.pair, places, passed)
+        points = [places[edge.caller], *bends, places[edge.callee]]
+        curve = _curve(edge.pair, places, both)
+        labelled = 0
+        if edge.label:
+            points, labelled = _with_label(points, curve, labels)
         stops = [name[edge.caller]]
-        for k, bend in enumerate(bends):
+        for k, bend in enumerate(points[1:-1]):
             stops.append(f"{name[edge.caller]}-{name[edge.callee]}-{k}")
             data.append(_unseen(stops[-1], bend))
         stops.append(name[edge.callee])
-        points = [places[edge.caller], *bends, places[edge.callee]]
-        curve = _curve(edge.pair, places, both)
-        links += _pieces(edge, stops, points, curve, palette, edge.pair == selected)
+        links += _pieces(edge, stops, labelled, curve, palette, edge.pair == selected)
         owners += [edge.pair] * (len(stops) - 1)
     # The corners keep the scale: positions must not move because the outermost node left.
     data += [_unseen("corner-0", (0.0, 0.0)), _unseen("corner-1", (WIDTH, HEIGHT))]
-    return Drawing(_option(data, links, palette), owners, nodes, places)
+    return Drawing(_option(data, links, _name_width(places), palette), owners, nodes, places)
+
+
+def _name_width(places: Mapping[str, Point]) -> int:
+    """Pixels a name may take, so that those of neighbouring columns do not run into each other."""
+    across = sorted({x for x, _ in places.values()})
+    gap = min((b - a for a, b in pairwise(across)), default=WIDTH)
+    return round(min(136.0, max(72.0, 0.52 * gap)))
 
 
 def _health(edges: Iterable[Edge]) -> dict[str, State]:
@@ -178,25 +191,48 @@ def _curve(pair: Pair, places: Mapping[str, Point], both: set[Pair]) -> float:
     return 0.15 if (pair[1], pair[0]) in both else 0.0
 
 
+def _with_label(points: Sequence[Point], curve: float, labels: list[Point]) -> tuple[list[Point], int]:
+    """The points, one more where that frees a place, and the stretch whose middle holds the label; adds to `labels`.
+
+    ECharts writes a label at the middle of its link and nowhere else, so a line is cut where another middle is needed.
+    """
+    ways = [(list(points), k) for k in range(len(points) - 1)]
+    if len(points) == 2 and not curve:
+        (x0, y0), (x1, y1) = points
+        for cut, stretch in ((0.62, 0), (0.38, 1)):
+            ways.append(([points[0], (x0 + (x1 - x0) * cut, y0 + (y1 - y0) * cut), points[1]], stretch))
+    way = max(ways, key=lambda way: (min([1.0, *(_apart(_middle(*way), label) for label in labels)]), -len(way[0])))
+    labels.append(_middle(*way))
+    return way
+
+
+def _middle(points: Sequence[Point], stretch: int) -> Point:
+    (x0, y0), (x1, y1) = points[stretch], points[stretch + 1]
+    return (x0 + x1) / 2, (y0 + y1) / 2
+
+
+def _apart(one: Point, other: Point) -> float:
+    """How far two labels are from touching: 1 or more is clear. A label is some 130 wide and 28 high."""
+    return max(abs(one[0] - other[0]) / 130, abs(one[1] - other[1]) / 28)
+
+
 def _pieces(
-    edge: Edge, stops: Sequence[str], points: Sequence[Point], curve: float, palette: Palette, selected: bool
+    edge: Edge, stops: Sequence[str], labelled: int, curve: float, palette: Palette, selected: bool
 ) -> list[dict[str, Any]]:
-    """The links of one edge: one, or one for each stretch between bends; the longest carries the label."""
+    """The links of one edge: one, or one for each stretch between bends; `labelled` is the one that has the label."""
     stroke = palette.strokes[edge.state]
-    lengths = [dist(one, other) for one, other in pairwise(points)]
-    widest = lengths.index(max(lengths))
     style: dict[str, Any] = {
         "color": stroke.colour,
         "width": stroke.width + (2 if selected else 0),
         "type": stroke.line,
         "opacity": 1 if selected else stroke.opacity,
-        "curveness": curve if len(lengths) == 1 else 0,
+        "curveness": curve if len(stops) == 2 else 0,
     }
     if selected:
         style |= {"shadowBlur": 8, "shadowColor": palette.halo}
     pieces = []
     for k, (source, target) in enumerate(pairwise(stops)):
-        last = k == len(lengths) - 1
+        last = k == len(stops) - 2
         pieces.append(
             {
                 "source": source,
@@ -206,13 +242,15 @@ def _pieces(
                 "symbol": ["none", "arrow" if last else "none"],
                 "symbolSize": 6 + 1.5 * stroke.width,
                 "lineStyle": style,
-                "label": {"show": bool(edge.label) and k == widest, "color": stroke.colour},
+                "label": {"show": bool(edge.label) and k == labelled, "color": stroke.colour},
             }
         )
     return pieces
 
 
-def _option(data: list[dict[str, Any]], links: list[dict[str, Any]], palette: Palette) -> dict[str, Any]:
+def _option(
+    data: list[dict[str, Any]], links: list[dict[str, Any]], name_width: int, palette: Palette
+) -> dict[str, Any]:
     """The option object; its templates hold no word from the logs, only ECharts' own escaped values."""
     return {
         "animation": False,
@@ -221,10 +259,12 @@ def _option(data: list[dict[str, Any]], links: list[dict[str, Any]], palette: Pa
             {
                 "type": "graph",
                 "layout": "none",
-                "left": 70,
-                "right": 70,
-                "top": 22,
+                "left": 66,
+                "right": 66,
+                "top": 20,
                 "bottom": 36,
+                # A stretched view would stretch nodes and labels too.
+                "preserveAspect": "contain",
                 "roam": True,
                 "scaleLimit": {"min": 0.5, "max": 4},
                 "selectedMode": "single",
@@ -238,16 +278,15 @@ def _option(data: list[dict[str, Any]], links: list[dict[str, Any]], palette: Pa
                     "color": palette.ink,
                     "textBorderColor": palette.surface,
                     "textBorderWidth": 3,
-                    "width": 132,
+                    "width": name_width,
                     "overflow": "truncate",
                 },
                 "edgeLabel": {
                     "formatter": "{c}",
                     "fontSize": 12,
                     "fontWeight": 600,
-                    "backgroundColor": palette.surface,
-                    "padding": [1, 4],
-                    "borderRadius": 3,
+                    "textBorderColor": palette.surface,
+                    "textBorderWidth": 4,
                 },
                 "data": data,
                 "links": links,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 WIDTH = 1000.0
-HEIGHT = 600.0
+HEIGHT = 667.0
 _SWEEPS = 8
 _THROUGH = 0.5
 """Height an edge passing through a column takes, where a node takes 1."""
@@ -145,7 +145,7 @@ def _mean(values: Sequence[float], otherwise: float) -> float:
 
 
 def _heights(pairs: Sequence[Pair], column: Mapping[str, int], rows: Sequence[Sequence[_Item]]) -> dict[_Item, float]:
-    """y of every item: near the mean of its neighbours, in the order given, a node's height apart; fills `HEIGHT`."""
+    """Height of every item: near the mean of its neighbours, in the order given, a node apart; fills `HEIGHT`."""
     near: dict[_Item, list[_Item]] = defaultdict(list)
     for one, other in _links(pairs, column):
         near[one].append(other)
@@ -192,7 +192,7 @@ def _joined(pairs: Sequence[Pair], staying: Mapping[str, Point], nodes: Iterable
     places = dict(staying)
     across = sorted({x for x, _ in staying.values()})
     step = min((b - a for a, b in pairwise(across)), default=WIDTH / 4)
-    room = HEIGHT / 12
+    room = HEIGHT / 14
     waiting = sorted(set(nodes) - set(staying))
     while waiting:
         node = next((n for n in waiting if any(n in pair and set(pair) & places.keys() for pair in pairs)), waiting[0])
@@ -208,12 +208,7 @@ def _free_place(want: Point, across: Sequence[float], taken: Iterable[Point], ro
     occupied = list(taken)
     rows = [HEIGHT * k / 24 for k in range(25)]
     while True:
-        free = [
-            (x, y)
-            for x in across
-            for y in rows
-            if all(abs(x - a) > 1 or abs(y - b) >= room for a, b in occupied)
-        ]
+        free = [(x, y) for x in across for y in rows if all(abs(x - a) > 1 or abs(y - b) >= room for a, b in occupied)]
         if free:
             return min(free, key=lambda place: (abs(place[0] - want[0]) + abs(place[1] - want[1]), place))
         room /= 2
@@ -238,13 +233,16 @@ def route(pair: Pair, places: Mapping[str, Point], passed: set[Point]) -> list[P
 
 
 def _gap(want: float, nodes: Sequence[float], lines: Sequence[float]) -> float:
-    """The height nearest to `want` with the most room: clear of nodes, and of other edges where that can be."""
+    """The height nearest to `want` that is clear of nodes and of other edges, or of nodes alone where room is scarce.
+
+    A node needs more room below, where its name stands.
+    """
     heights = [want, *(HEIGHT * k / 96 for k in range(97))]
-    for of_nodes, of_lines in ((36.0, 12.0), (36.0, 0.0), (24.0, 0.0), (12.0, 0.0)):
+    for above, below, beside in ((26.0, 52.0, 14.0), (26.0, 52.0, 0.0), (20.0, 30.0, 0.0), (12.0, 12.0, 0.0)):
         clear = [
             y
             for y in heights
-            if all(abs(y - n) >= of_nodes for n in nodes) and all(abs(y - line) >= of_lines for line in lines)
+            if all(y - n <= -above or y - n >= below for n in nodes) and all(abs(y - line) >= beside for line in lines)
         ]
         if clear:
             return min(clear, key=lambda y: (abs(y - want), y))

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["reject", "denied", "failing", "degraded", "ok"]
+State = Literal["failing", "denied", "reject", "degraded", "ok"]
 
-STATES: tuple[State, ...] = ("reject", "denied", "failing", "degraded", "ok")
+STATES: tuple[State, ...] = ("failing", "denied", "reject", "degraded", "ok")
 """Worst first; a tie between two edges is decided by what they carry."""
 
 MEANING: dict[State, str] = {

@@ -14,7 +14,7 @@ LONGEST = 500
 
 
 def visible(name: str | None, limit: int = LONGEST) -> str:
-    """`name` with control, bidi, zero-width and unassigned characters spelled `\\u{202e}`, at most `limit` long.
+    r"""`name` with control, bidi, zero-width and unassigned characters spelled `\u{202e}`, at most `limit` long.
 
     None is the empty string.
     """

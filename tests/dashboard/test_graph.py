@@ -106,7 +106,7 @@ def test_the_cap_keeps_the_worst() -> None:
 
 
 def test_hostile_names_stay_values() -> None:
-    name = '<img src=x onerror=alert(1)>![x](http://evil.example.com/x.png){c}\u202e'
+    name = "<img src=x onerror=alert(1)>![x](http://evil.example.com/x.png){c}\u202e"
     drawing = draw([Edge(name, "{b}", "denied", "100 % denied")], {}, LIGHT)
     spec = drawing.spec
     assert name not in spec["tooltip"]["formatter"]

@@ -44,7 +44,15 @@ def test_a_time_names_its_day_only_when_it_is_another_one() -> None:
 
 @pytest.mark.parametrize(
     ("share", "written"),
-    [(0, "0 %"), (0.0004, "< 0.1 %"), (0.004, "0.4 %"), (0.05, "5 %"), (0.614, "61 %"), (0.999, "> 99 %"), (1, "100 %")],
+    [
+        (0, "0 %"),
+        (0.0004, "< 0.1 %"),
+        (0.004, "0.4 %"),
+        (0.05, "5 %"),
+        (0.614, "61 %"),
+        (0.999, "> 99 %"),
+        (1, "100 %"),
+    ],
 )
 def test_shares_never_round_something_to_nothing_or_to_all(share: float, written: str) -> None:
     assert percent(share) == written

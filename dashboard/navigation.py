@@ -1,0 +1,26 @@
+"""The script Streamlit runs for every reader: page settings, the style all pages share, and which pages there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.pages import now
+
+# Streamlit leaves 6 rem above the first line; on call, that is a table row or three.
+_STYLE = """<style>
+.stMainBlockContainer { padding: 0.9rem 1.2rem 1rem; }
+.stAppHeader { background: transparent; pointer-events: none; }
+.stAppHeader * { pointer-events: auto; }
+.stMainBlockContainer [data-testid="stVerticalBlock"] { gap: 0.55rem; }
+.stMainBlockContainer [data-testid="stAlertContainer"] { padding: 0.55rem 0.8rem; min-height: 0; }
+.stMainBlockContainer [data-testid="stCode"] pre { padding: 0.55rem 0.8rem; }
+</style>"""
+
+# An icon from a local file: one by name would be fetched from a font host.
+st.set_page_config(
+    page_title="eastwest", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide", menu_items=None
+)
+st.html(_STYLE)
+st.navigation([st.Page(now.show, title="Now", url_path="now", default=True)], position="top").run()

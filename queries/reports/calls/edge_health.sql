@@ -1,0 +1,269 @@
+-- ---
+-- title = "Health of every edge, worst first"
+-- question = "Which calls are wrong, since when, by how much, and which layer says no?"
+-- about = """
+-- One row per caller and callee, those included whose every attempt was refused before a request existed (packets, TLS).
+-- A state needs a share and a count: one failure in a quiet hour is none. began and ended are those of the run of refusals
+-- or failures that holds most of them; runs are more than 15 minutes apart."""
+-- [params]
+-- since = { type = "timestamptz", about = "start of the window" }
+-- until = { type = "timestamptz", about = "end of the window, exclusive" }
+-- degraded_errors = { type = "double", default = 0.001, about = "share of server errors and missing responses from which an edge is degraded" }
+-- failing_errors = { type = "double", default = 0.1, about = "the same share from which it is failing" }
+-- degraded_client_errors = { type = "double", default = 0.1, about = "share of client errors from which an edge is degraded" }
+-- failing_client_errors = { type = "double", default = 0.2, about = "the same share from which it is failing" }
+-- denied_from = { type = "double", default = 0.01, about = "share of denied attempts from which an edge is denied" }
+-- min_wrong = { type = "bigint", default = 5, about = "failures, refusals or rejects below which an edge is ok" }
+-- [columns]
+-- caller = { type = "varchar", about = "caller's display name" }
+-- callee = { type = "varchar", about = "callee's display name" }
+-- caller_kind = { type = "varchar", about = "service, role, user, principal, certificate, address or internet" }
+-- callee_kind = { type = "varchar", about = "the same of the callee" }
+-- state = { type = "varchar", about = "failing, denied, reject, degraded or ok" }
+-- wrong = { type = "bigint", about = "what the state counts: failures, refusals or rejects" }
+-- share = { type = "double", about = "wrong / attempts, 0 to 1; NULL for packets" }
+-- began = { type = "timestamp with time zone", about = "begin of the run that holds most of them" }
+-- ended = { type = "timestamp with time zone", about = "its end" }
+-- layer = { type = "varchar", about = "layer that refused most, as in denials" }
+-- reason = { type = "varchar", about = "what the log gives as that layer's reason" }
+-- requests = { type = "bigint", about = "requests in the window" }
+-- denied = { type = "bigint", about = "refused by a policy, rule or handshake" }
+-- rejected = { type = "bigint", about = "flow records with REJECT" }
+-- server_errors = { type = "bigint", about = "requests that ended in a server error" }
+-- no_response = { type = "bigint", about = "requests without the response that was due" }
+-- client_errors = { type = "bigint", about = "other 4xx answers" }
+-- p50_ms = { type = "double", about = "median latency, ms" }
+-- p99_ms = { type = "double", about = "99th percentile of latency, ms" }
+-- last_call = { type = "timestamp with time zone", about = "last minute with a request" }
+-- all_requests = { type = "bigint", about = "requests of all edges in the window" }
+-- ---
+with minutes as (
+    select
+        caller,
+        callee,
+        minute,
+        sum(requests) as requests,
+        sum(client_errors) as client_errors,
+        sum(server_errors) as server_errors,
+        sum(no_response) as no_response
+    from calls
+    where minute >= $since
+        and minute < $until
+    group by all
+),
+
+edges as (
+    select
+        caller,
+        callee,
+        sum(requests) as requests,
+        sum(client_errors) as client_errors,
+        sum(server_errors) as server_errors,
+        sum(no_response) as no_response,
+        max(minute) as last_call
+    from minutes
+    group by caller, callee
+),
+
+latency as (
+    select
+        caller,
+        callee,
+        quantile_cont(latency_ms, [0.5, 0.99]) as ms
+    from edge_requests
+    where time >= $since
+        and time < $until
+    group by caller, callee
+),
+
+refused as (
+    select
+        caller,
+        callee,
+        layer,
+        reason,
+        time,
+        count
+    from denials
+    where time >= $since
+        and time < $until
+        and layer <> 'application'
+),
+
+layers as (
+    select
+        caller,
+        callee,
+        layer,
+        arg_max(reason, time) as reason,
+        sum(count) as refusals
+    from refused
+    group by caller, callee, layer
+),
+
+refusals as (
+    select
+        caller,
+        callee,
+        arg_max(layer, (refusals, layer)) as layer,
+        arg_max(reason, (refusals, layer)) as reason,
+        coalesce(sum(refusals) filter (layer <> 'packet'), 0) as denied,
+        coalesce(sum(refusals) filter (layer = 'tls'), 0) as handshakes,
+        coalesce(sum(refusals) filter (layer = 'packet'), 0) as rejected
+    from layers
+    group by caller, callee
+),
+
+events as (
+    select
+        caller,
+        callee,
+        'client_errors' as what,
+        minute as time,
+        client_errors as count
+    from minutes
+    where client_errors > 0
+    union all
+    select
+        caller,
+        callee,
+        'failed' as what,
+        minute as time,
+        server_errors + no_response as count
+    from minutes
+    where server_errors + no_response > 0
+    union all
+    select
+        caller,
+        callee,
+        case when layer = 'packet' then 'rejected' else 'denied' end,
+        time,
+        count
+    from refused
+),
+
+runs as (
+    select
+        caller,
+        callee,
+        what,
+        min(time) as began,
+        max(time) as ended,
+        sum(count) as held
+    from (
+        select
+            *,
+            count(*) filter (starts) over (
+                partition by caller, callee, what order by time rows between unbounded preceding and current row
+            ) as run
+        from (
+            select
+                *,
+                coalesce(time > lag(time) over (partition by caller, callee, what order by time) + interval 15 minutes, true)
+                    as starts
+            from events
+        )
+    )
+    group by caller, callee, what, run
+),
+
+worst_runs as (
+    select
+        caller,
+        callee,
+        what,
+        arg_max(began, (held, began)) as began,
+        arg_max(ended, (held, began)) as ended
+    from runs
+    group by caller, callee, what
+),
+
+counted as (
+    select
+        coalesce(e.caller, f.caller) as caller,
+        coalesce(e.callee, f.callee) as callee,
+        coalesce(e.requests, 0) as requests,
+        coalesce(f.denied, 0) as denied,
+        coalesce(f.rejected, 0) as rejected,
+        coalesce(e.server_errors, 0) as server_errors,
+        coalesce(e.no_response, 0) as no_response,
+        coalesce(e.client_errors, 0) as client_errors,
+        coalesce(e.requests, 0) + coalesce(f.handshakes, 0) as attempts,
+        f.layer,
+        f.reason,
+        e.last_call
+    from edges as e
+    full outer join refusals as f
+        on e.caller = f.caller
+        and e.callee = f.callee
+),
+
+judged as (
+    select
+        *,
+        server_errors + no_response as failed,
+        case
+            when failed >= $min_wrong and failed >= $failing_errors * requests and failed > denied then 'failing'
+            when denied >= $min_wrong and denied >= $denied_from * attempts then 'denied'
+            when client_errors >= $min_wrong and client_errors >= $failing_client_errors * requests then 'failing'
+            when rejected >= $min_wrong then 'reject'
+            when failed >= $min_wrong and failed >= $degraded_errors * requests then 'degraded'
+            when client_errors >= $min_wrong and client_errors >= $degraded_client_errors * requests then 'degraded'
+            else 'ok'
+        end as state,
+        case
+            when state = 'denied' then denied
+            when state = 'reject' then rejected
+            when state = 'ok' or (
+                failed >= $min_wrong and failed >= case when state = 'failing' then $failing_errors else $degraded_errors end * requests
+            ) then failed
+            else client_errors
+        end as wrong
+    from counted
+)
+
+select
+    j.caller,
+    j.callee,
+    coalesce(a.kind, case when j.caller = 'internet' then 'internet' else 'address' end) as caller_kind,
+    coalesce(b.kind, case when j.callee = 'internet' then 'internet' else 'address' end) as callee_kind,
+    j.state,
+    j.wrong::bigint as wrong,
+    case when j.state <> 'reject' and j.attempts > 0 then j.wrong / j.attempts end as share,
+    r.began,
+    r.ended,
+    j.layer,
+    j.reason,
+    j.requests::bigint as requests,
+    j.denied::bigint as denied,
+    j.rejected::bigint as rejected,
+    j.server_errors::bigint as server_errors,
+    j.no_response::bigint as no_response,
+    j.client_errors::bigint as client_errors,
+    l.ms[1] as p50_ms,
+    l.ms[2] as p99_ms,
+    j.last_call,
+    sum(j.requests) over ()::bigint as all_requests
+from judged as j
+left join nodes as a
+    on j.caller = a.name
+left join nodes as b
+    on j.callee = b.name
+left join latency as l
+    on j.caller = l.caller
+    and j.callee = l.callee
+left join worst_runs as r
+    on j.caller = r.caller
+    and j.callee = r.callee
+    and r.what = case
+        when j.state = 'denied' then 'denied'
+        when j.state = 'reject' then 'rejected'
+        when j.state <> 'ok' and j.wrong = j.failed then 'failed'
+        when j.state <> 'ok' then 'client_errors'
+    end
+order by
+    case j.state when 'ok' then 3 when 'degraded' then 2 when 'reject' then 1 else 0 end,
+    j.wrong desc,
+    j.requests desc,
+    j.caller,
+    j.callee

@@ -1,0 +1,24 @@
+-- ---
+-- title = "Sources and how fresh they are"
+-- question = "Which deliverers of logs are in this lake, and how new is the newest row of each?"
+-- about = """
+-- One row per deliverer: account, kind of log, region and resource, as AWS writes them into an object's name. The check
+-- silent_source says which of them should have delivered more."""
+-- [params]
+-- until = { type = "timestamptz", about = "end of the window, exclusive: later rows are not looked at" }
+-- [columns]
+-- source = { type = "varchar", about = "name of its objects up to their time, else the format" }
+-- format = { type = "varchar", about = "format of its logs, which is its table's name" }
+-- newest = { type = "timestamp with time zone", about = "newest row" }
+-- objects = { type = "bigint", about = "objects with rows" }
+-- ---
+select
+    coalesce(delivery_source(log_object), format) as source,
+    format,
+    max(max_time) as newest,
+    count(*) as objects
+from objects
+where rows > 0
+    and max_time < $until
+group by all
+order by source, format
