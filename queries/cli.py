@@ -69,11 +69,11 @@ def _key_value(text: str) -> tuple[str, str]:
 def _print_catalogue() -> None:
     console = Console(highlight=False)
     for report in catalog.load().values():
-        console.print(Text.assemble((report.name, "bold"), f"  {report.question}"))
+        console.print(Text.assemble((report.name, "bold"), f"  {report.question}"), soft_wrap=True)
         for parameter in report.parameters.values():
             if parameter.name not in catalog.WINDOW:
                 default = "" if parameter.default is None else f" (default {parameter.default})"
-                console.print(Text(f"    {parameter.name}: {parameter.about}{default}"))
+                console.print(Text(f"    {parameter.name}: {parameter.about}{default}"), soft_wrap=True)
 
 
 @app.command("sql")

@@ -24,7 +24,7 @@ def init_script(session: Session, *, with_keys: bool) -> str:
     reports = [report.macro(session) for report in catalog.load().values()]
     script = [*setup, *([secret] if secret else []), *rest, *reports, *comments.statements()]
     body = "".join(f"{statement.rstrip().rstrip(';')};\n\n" for statement in script)
-    return body + "".join(f".print {line}\n" if line else ".print\n" for line in banner(session))
+    return body + "".join(f'.print "{line}"\n' for line in banner(session))
 
 
 def banner(session: Session) -> list[str]:

@@ -23,6 +23,7 @@ with seen as (
     where direction = 'ingress'
         and vpc is not null
 )
+
 select
     hour,
     ip,

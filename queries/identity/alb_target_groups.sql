@@ -6,7 +6,8 @@ with hosts as (
         target_group,
         host,
         sum(requests) as requests,
-        is_own_domain(host) and sum(requests) >= 0.01 * sum(sum(requests)) over (partition by service, target_group) as is_own
+        is_own_domain(host)
+            and sum(requests) >= 0.01 * sum(sum(requests)) over (partition by service, target_group) as is_own
     from call_minutes
     where front_door = 'alb'
         and target_group is not null
@@ -14,6 +15,7 @@ with hosts as (
     group by service, target_group, host
     having sum(requests) > 0
 )
+
 select
     elb,
     target_group,

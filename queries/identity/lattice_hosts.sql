@@ -4,13 +4,15 @@ with hosts as (
         service,
         host,
         sum(requests) as requests,
-        is_own_domain(host) and sum(requests) >= 0.01 * sum(sum(requests)) over (partition by service) as is_own
+        is_own_domain(host)
+            and sum(requests) >= 0.01 * sum(sum(requests)) over (partition by service) as is_own
     from call_minutes
     where front_door = 'lattice'
         and host <> 'other'
     group by service, host
     having sum(requests) > 0
 )
+
 select
     service,
     host

@@ -33,11 +33,9 @@ select
     h.host,
     case
         when is_own_domain(h.host) then split_part(h.host, '.', 1)
+        -- AWS's own name for it is <service name>-<id>.
         when h.host is not null
-            then coalesce(
-                nullif(replace(split_part(h.host, '.', 1), '-' || replace(split_part(l.service, '/', 2), 'svc-', ''), ''), ''),
-                split_part(l.service, '/', 2)
-            )
+            then replace(split_part(h.host, '.', 1), '-' || substr(split_part(l.service, '/', 2), 5), '')
         else split_part(l.service, '/', 2)
     end as label,
     coalesce(h.host, split_part(l.service, '/', 2)) as long_label

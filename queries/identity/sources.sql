@@ -9,6 +9,7 @@ with peers as (
     group by hour, ip
     having count(distinct vpc) = 1
 )
+
 select
     e.hour,
     coalesce(e.vpc, p.vpc, v.vpc) as vpc,

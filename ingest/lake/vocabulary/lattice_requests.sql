@@ -63,7 +63,7 @@ select
         when auth_denied_reason = 'Service' then 'service_policy'
         when auth_denied_reason = 'Network' then 'network_policy'
         when auth_denied_reason = 'Identity' then 'identity_policy'
-        when auth_denied_reason is null and l.failure_reason is distinct from 'ClientAccessDenied'
+        when auth_denied_reason is null and coalesce(l.failure_reason, '') <> 'ClientAccessDenied'
             and (response_code = 403 or grpc_response_code = 7) then 'application'
     end as denied_by,
     auth_denied_reason as deny_reason,

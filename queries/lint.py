@@ -1,0 +1,117 @@
+"""What every .sql file has to keep, checked: `python -m queries.lint` prints what does not, and exits 1.
+
+Keywords in lower case; a complete header on reports, checks and public views; declared parameters and columns are the
+real ones (on an empty lake); no column read by the bare name of a parameter, because in the table macro that a report
+becomes in the shell the name would mean the parameter.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from ingest.errors import EastwestError, QueryError
+from ingest.lake.tables import Lake
+from queries import catalog
+from queries.catalog import Report
+from queries.header import split_header
+from queries.session import Session, open_session
+from queries.statements import PUBLIC_VIEWS, view_header
+
+FOLDERS = ("queries", "ingest/lake/vocabulary")
+_COMMENT_OR_TEXT = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
+
+
+def keywords_not_lower(sql: str) -> Iterator[tuple[int, str]]:
+    """Line and word of every keyword that is not in lower case."""
+    encoded = sql.encode()
+    for offset, kind in duckdb.tokenize(sql):
+        if kind == duckdb.token_type.keyword:
+            word = re.match(rb"\w+", encoded[offset:])
+            if word and word[0] != word[0].lower():
+                yield encoded[:offset].count(b"\n") + 1, word[0].decode()
+
+
+def shadowed(report: Report) -> Iterator[str]:
+    """Parameters whose bare name the report uses as a column. `t.name` and `as name` are fine."""
+    bare = _COMMENT_OR_TEXT.sub(" ", report.sql)
+    for name in report.parameters:
+        if re.search(rf"(?<![\w.$])(?<!\bas ){name}\b(?!\s*:?=>?\s*\$)", bare):
+            yield name
+
+
+def problems_of(report: Report, session: Session) -> Iterator[str]:
+    """Where a report and its header differ."""
+    statements = duckdb.extract_statements(report.sql)
+    if len(statements) != 1:
+        yield f"{len(statements)} statements; one is wanted"
+        return
+    used = set(statements[0].named_parameters)
+    for name in sorted(used ^ set(report.parameters)):
+        yield f"parameter {name} is {'used and not declared' if name in used else 'declared and not used'}"
+    for name in shadowed(report):
+        yield f"column {name} is named like a parameter: qualify it"
+    if used == set(report.parameters):
+        description = session.connection.execute(report.sql, report.bind(session)).description or []
+        yield from _compare([(d[0], str(d[1])) for d in description], [(c.name, c.type) for c in report.columns])
+
+
+def _macro_problems(report: Report, session: Session) -> Iterator[str]:
+    try:
+        session.query(report.macro(session))
+        session.query(f"from {report.name}()")
+    except QueryError as error:
+        yield f"as a table macro of the shell: {error}"
+
+
+def _compare(real: list[tuple[str, str]], declared: list[tuple[str, str]]) -> Iterator[str]:
+    for position in range(max(len(real), len(declared))):
+        is_, said = (row[position] if position < len(row) else None for row in (real, declared))
+        if is_ is None or said is None or is_[0] != said[0] or is_[1].lower() != said[1].lower():
+            yield f"column {position + 1}: declared {said}, returned {is_}"
+            return
+
+
+def _file_problems(root: Path) -> Iterator[str]:
+    for folder in FOLDERS:
+        for file in sorted((root / folder).rglob("*.sql")):
+            text = file.read_text(encoding="utf-8")
+            sql = split_header(text, str(file))[1] if text.startswith("-- ---") else text
+            missing = text[: len(text) - len(sql)].count("\n")
+            for line, word in keywords_not_lower(sql):
+                yield f"{file.relative_to(root)}:{line + missing}: {word}: keywords are lower case"
+
+
+def problems(root: Path) -> Iterator[str]:
+    """Every problem of every .sql file below `root`, the checkout."""
+    yield from _file_problems(root)
+    with tempfile.TemporaryDirectory() as empty, open_session(Lake(empty)) as session:
+        for folder in ("reports", "checks"):
+            for report in catalog.load(folder).values():
+                yield from (f"{report.where}: {problem}" for problem in problems_of(report, session))
+                if folder == "reports":
+                    yield from (f"{report.where}: {problem}" for problem in _macro_problems(report, session))
+        for view in PUBLIC_VIEWS:
+            description = session.connection.execute(f"select * from {view}").description or []
+            declared = [(name, spec["type"]) for name, spec in view_header(view)["columns"].items()]
+            for problem in _compare([(d[0], str(d[1])) for d in description], declared):
+                yield f"queries/views/{view}.sql: {problem}"
+
+
+def main() -> int:
+    """Print the problems; 1 when there are any."""
+    try:
+        found = list(problems(Path(__file__).parent.parent))
+    except EastwestError as error:
+        found = [str(error)]
+    print("\n".join(found) or "every .sql file keeps the rules")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
