@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -42,6 +43,31 @@ class SourceSettings(BaseModel):
     endpoint_url: str | None = Field(
         default=None, description="S3 endpoint other than AWS's; addressed path-style.", pattern=r"^https?://"
     )
+    queue_url: str | None = Field(
+        default=None, description="SQS queue with the bucket's events, for `ingest --follow`.", pattern=r"^https?://"
+    )
+
+
+class DropSettings(BaseModel):
+    """One `[[drop]]` table: rows that are not kept."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    table: str = Field(description="Source table the rule is for.")
+    where: str = Field(description="SQL predicate over its columns; rows for which it is true go.", min_length=1)
+    mode: Literal["drop", "count"] = Field(default="drop", description="`count` keeps the rows and says how many.")
+
+
+class RedactSettings(BaseModel):
+    """One `[[redact]]` table: what is blotted out of a table's texts before they are written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    table: str = Field(description="Source table the rule is for.")
+    columns: list[str] = Field(description="Its text columns to search; `extra` and rejects always are.", min_length=1)
+    pattern: str = Field(description="Regular expression (RE2); every match is replaced.", min_length=1)
+    replacement: str = Field(default="[redacted]", description=r"What takes its place; \\1 is the first group.")
+    mode: Literal["redact", "count"] = Field(default="redact", description="`count` changes nothing and says how many.")
 
 
 class Settings(BaseSettings):
@@ -53,6 +79,8 @@ class Settings(BaseSettings):
     sources: list[SourceSettings] = Field(
         default=[], description="What `eastwest ingest` reads when no source is named."
     )
+    drop: list[DropSettings] = Field(default=[], description="Rows that are not kept.")
+    redact: list[RedactSettings] = Field(default=[], description="What is blotted out before it is written.")
     region: str | None = Field(default=None, description="AWS region of the lake and of sources that name none.")
     profile: str | None = Field(default=None, description="AWS profile of the lake and of sources that name none.")
     endpoint_url: str | None = Field(
@@ -66,6 +94,9 @@ class Settings(BaseSettings):
     )
     batch_megabytes: int = Field(
         default=64, description="Megabytes (MiB, as stored) of source objects in one batch, at most.", ge=1, le=4_096
+    )
+    visibility_seconds: int = Field(
+        default=120, description="Seconds until another worker gets the messages of one that died.", ge=5, le=43_200
     )
     workers: int = Field(default=2, description="Batches parsed at a time.", ge=1, le=64)
     memory_limit: str = Field(
@@ -102,6 +133,10 @@ class Settings(BaseSettings):
         return (env_settings, init_settings)
 
 
+_ENTRIES: dict[str, type[BaseModel]] = {"sources": SourceSettings, "drop": DropSettings, "redact": RedactSettings}
+"""The keys that are lists of tables, and what each table holds."""
+
+
 def load_settings(path: Path | None = None) -> Settings:
     """The settings of `path`, else of ./eastwest.toml if there is one, with `EASTWEST_*` over them.
 
@@ -116,15 +151,16 @@ def load_settings(path: Path | None = None) -> Settings:
     if path is not None or file.is_file():
         values = _read(file)
         _refuse_unknown(file, values, Settings.model_fields, "")
-        for place, source in enumerate(_tables(values.get("sources"))):
-            _refuse_unknown(file, source, SourceSettings.model_fields, f"sources[{place}].")
+        for key, model in _ENTRIES.items():
+            for place, entry in enumerate(_tables(values.get(key))):
+                _refuse_unknown(file, entry, model.model_fields, f"{key}[{place}].")
     _refuse_unknown_variables()
     try:
         return Settings(**values)
     except ValidationError as error:
         raise _explained(error, file) from None
     except UnparsableVariable as error:
-        raise SettingsError(f'{PREFIX}SOURCES: is not JSON. Expected a list of objects with a "uri" each') from error
+        raise _not_json(error) from error
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -145,21 +181,37 @@ def _tables(value: object) -> Iterable[dict[str, Any]]:
 def _refuse_unknown(file: Path, values: Mapping[str, Any], known: Iterable[str], under: str) -> None:
     for key in values:
         if key not in known:
-            raise SettingsError(f"{file}:{under}{key}: unknown key. {_nearest(key, known)}")
+            raise SettingsError(f"{file}:{under}{key}: unknown key. {nearest(key, known)}")
 
 
 def _refuse_unknown_variables() -> None:
     known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known:
-            raise SettingsError(f"{name}: unknown variable. {_nearest(name, known)}")
+            raise SettingsError(f"{name}: unknown variable. {nearest(name, known)}")
 
 
-def _nearest(key: str, known: Iterable[str]) -> str:
+def nearest(key: str, known: Iterable[str]) -> str:
+    """What was probably meant by a key that nobody knows; all that are known when none is like it."""
     names = sorted(known)
     begun = [name for name in names if name.startswith(key)]
     close = begun or difflib.get_close_matches(key, names, n=1, cutoff=0.6)
     return f"Did you mean {close[0]}?" if close else f"Known: {', '.join(names)}"
+
+
+def whereabouts(key: str, file: Path | None = None) -> str:
+    """Where a key such as `drop[0].where` was set: the variable that wins, else the file."""
+    top = re.split(r"[.\[]", key, maxsplit=1)[0]
+    variable = f"{PREFIX}{top.upper()}"
+    return variable + key.removeprefix(top) if variable in os.environ else f"{file or FILE_NAME}:{key}"
+
+
+def _not_json(error: UnparsableVariable) -> SettingsError:
+    """Which variable that holds a list is no JSON."""
+    for key, needed in (("sources", '"uri"'), ("drop", '"table" and "where"'), ("redact", '"table" and "columns"')):
+        if f'"{key}"' in str(error):
+            return SettingsError(f"{PREFIX}{key.upper()}: is not JSON. Expected a list of objects with a {needed} each")
+    return SettingsError(f"{PREFIX}*: {error}")
 
 
 def _explained(error: ValidationError, file: Path) -> SettingsError:
@@ -167,11 +219,10 @@ def _explained(error: ValidationError, file: Path) -> SettingsError:
     wrong = error.errors(include_url=False)
     first = next((e for e in wrong if e["type"] == "extra_forbidden"), wrong[0])
     key = str(first["loc"][0])
-    variable = f"{PREFIX}{key.upper()}"
     dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
-    where = variable + dotted.removeprefix(key) if variable in os.environ else f"{file}:{dotted}"
+    where = whereabouts(dotted, file)
     if first["type"] == "extra_forbidden":
-        return SettingsError(f"{where}: unknown key. {_nearest(str(first['loc'][-1]), SourceSettings.model_fields)}")
+        return SettingsError(f"{where}: unknown key. {nearest(str(first['loc'][-1]), _ENTRIES[key].model_fields)}")
     if first["type"] == "missing":
         return SettingsError(f"{where}: is missing. See eastwest.example.toml")
     expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")

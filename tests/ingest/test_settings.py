@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ingest.errors import SettingsError
-from ingest.settings import Settings, SourceSettings, load_settings
+from ingest.settings import DropSettings, RedactSettings, Settings, SourceSettings, load_settings
 
 EXAMPLE = Path(__file__).parents[2] / "eastwest.example.toml"
 
@@ -62,6 +62,8 @@ def test_example_lists_exactly_the_known_keys() -> None:
 
     assert set(example) == set(Settings.model_fields)
     assert [set(source) for source in example["sources"]] == [set(SourceSettings.model_fields)]
+    assert [set(rule) for rule in example["drop"]] == [set(DropSettings.model_fields)]
+    assert [set(rule) for rule in example["redact"]] == [set(RedactSettings.model_fields)]
 
 
 def test_example_is_valid_with_everything_switched_on() -> None:
@@ -73,7 +75,7 @@ def test_example_is_valid_with_everything_switched_on() -> None:
     [
         ('laek = "x"', "{file}:laek: unknown key. Did you mean lake?"),
         ('[[sources]]\nuri = "s3://a"\nrole = "x"', "{file}:sources[0].role: unknown key. Did you mean role_arn?"),
-        ("zzz = 1", "{file}:zzz: unknown key. Known: batch_megabytes, batch_objects, endpoint_url, "),
+        ("zzz = 1", "{file}:zzz: unknown key. Known: batch_megabytes, batch_objects, drop, endpoint_url, "),
         ('workers = "many"', "{file}:workers: 'many' is wrong; expected a valid integer, "),
         ("lookback_days = 0", "{file}:lookback_days: 0 is wrong; expected greater than or equal to 1."),
         ('memory_limit = "much"', "{file}:memory_limit: 'much' is wrong; expected "),
@@ -86,6 +88,9 @@ def test_example_is_valid_with_everything_switched_on() -> None:
             "{file}:sources[0].requester_pays: 'perhaps' is wrong; expected a valid boolean",
         ),
         ("lake = ", "{file}: is not TOML: "),
+        ('[[drop]]\ntabel = "vpc_flow"', "{file}:drop[0].tabel: unknown key. Did you mean table?"),
+        ('[[drop]]\ntable = "vpc_flow"', "{file}:drop[0].where: is missing."),
+        ('[[redact]]\ntable = "a"\ncolumns = "b"', "{file}:redact[0].columns: 'b' is wrong; expected a valid list"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -103,6 +108,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None
         ("EASTWEST_LOOKBACK", "3", "EASTWEST_LOOKBACK: unknown variable. Did you mean EASTWEST_LOOKBACK_DAYS?"),
         ("EASTWEST_WORKERS", "many", "EASTWEST_WORKERS: 'many' is wrong; expected a valid integer"),
         ("EASTWEST_SOURCES", "s3://logs", 'EASTWEST_SOURCES: is not JSON. Expected a list of objects with a "uri"'),
+        ("EASTWEST_DROP", "all", 'EASTWEST_DROP: is not JSON. Expected a list of objects with a "table" and "where"'),
         ("EASTWEST_SOURCES", '[{"url": "x"}]', "EASTWEST_SOURCES[0].url: unknown key. Did you mean uri?"),
     ],
 )
