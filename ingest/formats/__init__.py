@@ -16,6 +16,7 @@ from ingest.formats import (
     lattice_resource_access,
     vpc_flow,
 )
+from ingest.formats.envelopes import unwrap
 from ingest.formats.object_key import ObjectKey, is_test_object, parse_key
 from ingest.formats.unsupported import unsupported
 
@@ -38,6 +39,7 @@ __all__ = [
     "lattice_resource_access",
     "parse_key",
     "recognise",
+    "unwrap",
     "vpc_flow",
 ]
 

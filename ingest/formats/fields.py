@@ -110,8 +110,7 @@ def read_record(record: Mapping[str, str | None], fields: Sequence[Field], table
             raise BadValueError(f"{field.name} {text[:200]!r} {error}") from None
     if row.get(table.time) is None:
         name = next(field.name for field in fields if table.time in field.columns)
-        hint = "" if name in record else ": its log's format must have that field"
-        raise BadValueError(f"{name} is missing{hint}")
+        raise BadValueError(f"{name} is missing")
     return row
 
 

@@ -43,13 +43,9 @@ def endpoints(fields: Sequence[Field]) -> tuple[Field, ...]:
     )
 
 
-def keys_of(line: bytes) -> set[str] | None:
-    """The keys of a JSON object, or None when the line is none."""
-    try:
-        record = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    return set(record) if isinstance(record, dict) else None
+def has_keys(line: bytes, *keys: str) -> bool:
+    """Whether a line begins a JSON object and speaks of those keys; it need not be whole."""
+    return line.lstrip().startswith(b"{") and all(f'"{key}"'.encode() in line for key in keys)
 
 
 def parse_json(block: Block, fields: Sequence[Field], table: Table, *, careful: bool = False) -> Parsed:

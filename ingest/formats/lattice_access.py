@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from ingest.formats.block import Block, Parsed
 from ingest.formats.fields import plain_fields
-from ingest.formats.json_lines import endpoints, keys_of, parse_json
+from ingest.formats.json_lines import endpoints, has_keys, parse_json
 from ingest.lake.declarations import LATTICE_ACCESS
 
 TABLE = LATTICE_ACCESS
@@ -36,7 +36,7 @@ FIELDS = endpoints(plain_fields(TABLE))
 
 def recognise(first_line: bytes) -> bool:
     """Whether a line is a Lattice access log's record."""
-    return {"serviceArn", "startTime"} <= (keys_of(first_line) or set())
+    return has_keys(first_line, "serviceArn", "startTime")
 
 
 def layout(first_line: bytes) -> str:

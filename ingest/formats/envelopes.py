@@ -1,0 +1,68 @@
+"""Log lines out of what others wrap them in: CloudWatch Logs subscriptions, Firehose, JSON that was printed prettily.
+
+A CloudWatch Logs subscription delivers JSON with a list of `logEvents`, each with a log line as its `message`; Firehose
+puts such objects, or log records themselves, back to back without newlines. What comes out has one record a line, so a
+line's number is then the number of the record.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+BETWEEN = (b"}{", b"} {", b"}\t{")
+HEAD = 64 * 1024
+
+
+def unwrap(data: bytes) -> bytes:
+    """The log lines in the text of an object; the text itself where nothing is wrapped around them."""
+    if not _is_wrapped(data):
+        return data
+    text = data.decode("utf-8", "surrogateescape")
+    return b"".join(line.encode("utf-8", "surrogateescape") + b"\n" for line in _lines(text))
+
+
+def _is_wrapped(data: bytes) -> bool:
+    head = data[:HEAD].lstrip()
+    if not head.startswith(b"{"):
+        return False
+    if b'"logEvents"' in head or any(between in data for between in BETWEEN):
+        return True
+    # A first line that opens an object and does not close it, where the next line carries on: printed prettily.
+    first, newline, rest = head.partition(b"\n")
+    return bool(newline) and not first.rstrip().endswith(b"}") and rest.lstrip()[:1] == b'"'
+
+
+def _lines(text: str) -> Iterator[str]:
+    decoder = json.JSONDecoder()
+    at, end = 0, len(text)
+    while at < end:
+        if text[at].isspace():
+            at += 1
+            continue
+        try:
+            record, after = decoder.raw_decode(text, at)
+        except (json.JSONDecodeError, RecursionError):
+            # Not JSON: that line is passed on as it is, to be rejected by its format with its own text.
+            after = text.find("\n", at)
+            after = end if after < 0 else after
+            yield text[at:after]
+        else:
+            if isinstance(record, dict) and isinstance(record.get("logEvents"), list):
+                yield from _messages(record["logEvents"])
+            else:
+                yield _one_line(text[at:after])
+        at = after
+
+
+def _messages(events: list[object]) -> Iterator[str]:
+    for event in events:
+        message = event.get("message") if isinstance(event, dict) else None
+        if isinstance(message, str):
+            yield _one_line(message)
+        else:
+            yield json.dumps(event)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split("\n")).strip()
