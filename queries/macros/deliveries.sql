@@ -3,7 +3,65 @@
 create or replace temp macro delivery_source(log_object) as
 nullif(regexp_extract(log_object, '([^/]*)_[0-9]{8}T[0-9]{4}Z[^/]*$', 1), '');
 
--- The five minutes that an object is about: that of its newest row. All three AWS services write one object every five
--- minutes and resource (a busy one several); none when nothing happened.
+-- The five minutes that an object is about: those of its newest row. All three AWS services write an object every five
+-- minutes and resource (a busy one several), and none when nothing happened.
 create or replace temp macro delivery_slot(max_time) as
 time_bucket(interval 5 minutes, max_time);
+
+-- Every five minutes that a source delivered something for in [begin_at, end_at), and when it did next (NULL: not again).
+-- taken_over: another source of the same kind, account and region began, or began again, where this one paused. AWS
+-- cannot change a flow log, so every change of its format is a new flow log and the end of an old one.
+create or replace temp macro deliveries(begin_at, end_at) as table
+with slots as (
+    select
+        delivery_source(log_object) as source,
+        format,
+        regexp_extract(delivery_source(log_object), '^(.*)_[^_]+$', 1) as kin,
+        delivery_slot(max_time) as slot,
+        max(log_object) as log_object
+    from objects
+    where rows > 0
+        and max_time >= begin_at
+        and max_time < end_at
+        and delivery_source(log_object) is not null
+    group by all
+),
+
+begun as (
+    select
+        source,
+        kin,
+        slot
+    from slots
+    qualify lag(slot) over (partition by source order by slot) is distinct from slot - interval 5 minutes
+)
+
+select
+    s.source,
+    s.format,
+    s.slot,
+    lead(s.slot) over (partition by s.source order by s.slot) as next_slot,
+    exists (
+        select 1
+        from begun as b
+        where b.kin = s.kin
+            and b.source <> s.source
+            and b.slot between s.slot and s.slot + interval 10 minutes
+    ) as taken_over,
+    s.log_object
+from slots as s;
+
+-- Sources of deliveries and how regular they were: the share of their objects that the next five minutes followed up.
+create or replace temp macro delivering(begin_at, end_at) as table
+select
+    d.source,
+    any_value(d.format) as format,
+    count(*) as delivered,
+    count(*) filter (d.next_slot = d.slot + interval 5 minutes or (d.next_slot is not null and d.taken_over))
+        / nullif(count(d.next_slot), 0) as regular,
+    min(d.slot) as first_slot,
+    max(d.slot) + interval 5 minutes as delivered_until,
+    arg_max(d.taken_over, d.slot) as taken_over,
+    arg_max(d.log_object, d.slot) as log_object
+from deliveries(begin_at, end_at) as d
+group by d.source;

@@ -1,0 +1,163 @@
+"""The commands that judge: check and why."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from ingest.errors import QueryError
+from ingest.invocation import Invocation
+from queries import findings, verdict, watch
+from queries.output import visible
+from queries.times import parse_time
+
+app = typer.Typer()
+
+_COLOURS = {"page": "bold red", "ticket": "yellow", "info": "cyan"}
+_WIDE = 200
+_LAKE = typer.Option(None, "--lake", help="Folder or s3://bucket/prefix of the lake; else the setting.")
+_FORMAT = typer.Option("table", "--format", help="table for people, json for programs.")
+
+
+class Severity(StrEnum):
+    """How bad a finding is, worst first."""
+
+    PAGE = "page"
+    TICKET = "ticket"
+    INFO = "info"
+
+
+class Shape(StrEnum):
+    """How an answer is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@app.command("check")
+def check_command(
+    context: typer.Context,
+    lake: str | None = _LAKE,
+    at: str | None = typer.Option(None, "--at", help="What counts as now: an ISO time; else the newest data."),
+    fail_on: Severity = typer.Option(Severity.PAGE, "--fail-on", help="Exit 1 when a finding as bad as this is open."),
+    form: Shape = _FORMAT,
+    check: list[str] = typer.Option([], "--check", help="Only this check; may be repeated."),
+    write: bool = typer.Option(True, "--write/--no-write", help="Keep the findings in the lake, or only look."),
+) -> None:
+    """Run the checks over the newest complete window and keep their findings in the lake.
+
+    A check's window ends where the data it needs is complete. Run it every five minutes. Exit code 1 when a finding at
+    or above --fail-on is open.
+    """
+    invocation: Invocation = context.obj
+    target = invocation.lake(lake)
+    chosen = watch.checks(check)
+    planned = watch.plan(target, chosen, parse_time(at, None) if at else None)
+    for item in planned:
+        print(f"{item.check.name}: {_ran(item)}", file=sys.stderr)
+    verified = watch.run(target, planned, {"memory_limit": invocation.settings.memory_limit})
+    rows = findings.record(target, verified) if write else findings.amend(findings.read(target), verified)
+    open_rows = _open(rows, {item.check.name for item in planned})
+    if form is Shape.JSON:
+        _write_json(open_rows)
+    else:
+        _print_findings(open_rows)
+    limit = findings.SEVERITIES.index(fail_on)
+    if any(findings.SEVERITIES.index(row["severity"]) <= limit for row in open_rows):
+        raise typer.Exit(1)
+
+
+def _ran(item: watch.Planned) -> str:
+    return "; ".join(part for part in (f"window {item.window}" if item.window else "", item.note) if part)
+
+
+def _open(rows: list[findings.Row], names: set[str]) -> list[findings.Row]:
+    """Open findings of these checks, worst first, the findings of an incident together."""
+    chosen = [row for row in rows if row["state"] == "open" and row["check_name"] in names]
+    worst = {row["incident_id"]: 99 for row in chosen}
+    for row in chosen:
+        worst[row["incident_id"]] = min(worst[row["incident_id"]], findings.SEVERITIES.index(row["severity"]))
+    return sorted(
+        chosen,
+        key=lambda row: (
+            worst[row["incident_id"]],
+            row["incident_id"],
+            findings.SEVERITIES.index(row["severity"]),
+            row["opened_at"],
+            row["finding_key"],
+        ),
+    )
+
+
+def _write_json(value: Any) -> None:
+    sys.stdout.buffer.write(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
+
+
+def _print_findings(rows: list[findings.Row]) -> None:
+    console = _console()
+    if not rows:
+        console.print("No open findings.")
+        return
+    table = RichTable(box=None, pad_edge=False, header_style="bold")
+    for name in ("severity", "check", "opened", "seen", "incident"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("finding", overflow="fold")
+    for row in rows:
+        table.add_row(
+            Text(row["severity"], style=_COLOURS.get(row["severity"], "")),
+            Text(visible(row["check_name"])),
+            Text(f"{row['opened_at']:%m-%d %H:%M}Z"),
+            Text(f"{row['occurrences']}x"),
+            Text(row["incident_id"][:6]),
+            Text(visible(row["title"] or row["finding_key"])),
+        )
+    console.print(table)
+
+
+@app.command("why")
+def why_command(
+    context: typer.Context,
+    caller: str = typer.Argument(..., help="Display name, ARN, principal, address or VPC/address."),
+    callee: str = typer.Argument(..., help="Display name, ARN, load balancer, host, or a target's address."),
+    lake: str | None = _LAKE,
+    at: str | None = typer.Option(None, "--at", help="End of the time looked at: an ISO time; else the newest data."),
+    window: float = typer.Option(15.0, "--window", help="Minutes looked at.", min=1, max=1440),
+    form: Shape = _FORMAT,
+) -> None:
+    """Say why calls from CALLER to CALLEE fail or are slow: one verdict, its evidence, and how complete the data is."""
+    invocation: Invocation = context.obj
+    if at is not None and at.startswith("-"):
+        raise QueryError(f"--at {at}: write an ISO time such as 2026-03-10T11:30Z")
+    found = verdict.judge(
+        invocation.lake(lake),
+        caller,
+        callee,
+        at=parse_time(at, None) if at else None,
+        minutes=window,
+        options={"memory_limit": invocation.settings.memory_limit},
+    )
+    if form is Shape.JSON:
+        _write_json(found.as_dict())
+    else:
+        _print_verdict(found)
+
+
+def _print_verdict(found: verdict.Verdict) -> None:
+    console = _console()
+    colour = {"bad": "bold red", "warn": "bold yellow", "good": "bold green", "unknown": "bold magenta"}[found.mood]
+    console.print(Text(visible(found.headline), style=colour))
+    for label, text in found.evidence:
+        console.print(Text.assemble((f"  {label:<13}", "dim"), visible(text)), soft_wrap=True)
+    console.print(Text.assemble(("  next         ", "bold"), visible(found.next_step)), soft_wrap=True)

@@ -1,0 +1,124 @@
+"""How complete the data is: until when each kind of log is, and what each source delivered of a window.
+
+Answered from the ledger of objects alone, so before a session opens for the window that this decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+
+import duckdb
+
+from ingest.errors import LakeError
+from ingest.lake.declarations import OBJECTS, TABLES
+from ingest.lake.tables import Lake
+from queries import statements
+from queries.header import split_header
+from queries.scans import scan
+from queries.storage import extension_statements, secret_statement
+from queries.watermarks import watermark_statement
+
+HISTORY = timedelta(hours=24)
+"""How far back a source is looked for."""
+ENOUGH = 0.9
+"""Share of the due deliveries from which on the absence of something means something."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A span of time [since, until), both UTC."""
+
+    since: datetime
+    until: datetime
+
+    def __str__(self) -> str:
+        day = "" if self.since.date() == self.until.date() else f"{self.until:%Y-%m-%d} "
+        return f"{self.since:%Y-%m-%d %H:%M} to {day}{self.until:%H:%M}Z"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What one regular source delivered of a window: five-minute slots with an object, of those that were due."""
+
+    source: str
+    format: str
+    delivered: int
+    expected: int
+    delivered_until: datetime
+
+    @property
+    def missing(self) -> bool:
+        """Whether something that was due is not there."""
+        return self.delivered < self.expected
+
+
+def coverage_of(deliveries: Collection[Delivery], formats: Collection[str] = ()) -> float:
+    """Share of the due slots that were delivered, 0 to 1, for these formats (none: all); 1 where nothing was due."""
+    counted = [d for d in deliveries if not formats or d.format in formats]
+    due = sum(d.expected for d in counted)
+    return sum(d.delivered for d in counted) / due if due else 1.0
+
+
+class Ledger:
+    """The lake's objects, asked what was delivered until when."""
+
+    def __init__(self, lake: Lake) -> None:
+        """Raises LakeError when the lake cannot be read."""
+        snapshots = {name: lake.snapshot(table) for name, table in TABLES.items()}
+        self.connection = duckdb.connect()
+        secret = secret_statement(lake)
+        try:
+            for statement in (
+                "set TimeZone = 'UTC'",
+                *(extension_statements() if not lake.is_local else []),
+                *([secret] if secret else []),
+                scan(OBJECTS, snapshots[OBJECTS.name].files, None, None),
+                watermark_statement(snapshots),
+                statements.text("macros", "deliveries"),
+            ):
+                self.connection.execute(statement)
+        except duckdb.Error as error:
+            raise LakeError(f"lake {lake.uri}: its ledger cannot be read: {error}") from error
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.connection.close()
+
+    def _rows(self, name: str, parameters: Mapping[str, object]) -> list[dict[str, object]]:
+        _, sql = split_header(statements.text("delivery", name) + "\n", f"queries/delivery/{name}.sql")
+        return self.connection.execute(sql, dict(parameters)).to_arrow_table().to_pylist()
+
+    def complete_until(self, formats: Collection[str], at: datetime | None) -> datetime | None:
+        """Until when all of these formats are complete, `at` at the latest; formats that nobody delivers do not count.
+
+        Without formats: the newest data of any format, for questions about absence. None when there is no data.
+        """
+        rows = self._rows("horizon", {"at": at})
+        times = [row["complete_until" if formats else "newest"] for row in rows]
+        if formats:
+            times = [row["complete_until"] for row in rows if row["format"] in formats]
+        found = [time.astimezone(UTC) for time in times if isinstance(time, datetime)]
+        return min([*found, at] if at else found) if found else None
+
+    def deliveries(self, window: Window) -> tuple[Delivery, ...]:
+        """What each regular source delivered of the window."""
+        rows = self._rows(
+            "coverage", {"history_since": window.since - HISTORY, "since": window.since, "until": window.until}
+        )
+        return tuple(
+            Delivery(
+                str(row["source"]),
+                str(row["format"]),
+                int(str(row["delivered"])),
+                int(str(row["expected"])),
+                row["delivered_until"].astimezone(UTC),  # type: ignore[attr-defined]
+            )
+            for row in rows
+        )

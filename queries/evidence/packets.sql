@@ -1,0 +1,104 @@
+-- ---
+-- title = "Packets from the caller to the callee's front door"
+-- question = "Do the caller's packets get to where the callee answers, or are they refused?"
+-- about = """
+-- The front door's addresses are the load balancer's nodes; for Lattice those at which requests of the last hour, whoever
+-- made them, were seen in the flow logs (same source address and port). Attempts: records with SYN, counted at the end
+-- that refuses, else at the caller's."""
+-- [params]
+-- since = { type = "timestamptz", about = "start of the window" }
+-- until = { type = "timestamptz", about = "end of the window" }
+-- callee = { type = "varchar", about = "callee's display name" }
+-- [columns]
+-- doors = { type = "bigint", about = "addresses of the front door that are known" }
+-- records = { type = "bigint", about = "flow records between the two" }
+-- refused = { type = "bigint", about = "attempts refused" }
+-- attempts = { type = "bigint", about = "attempts at the ends that refuse, accepted ones included" }
+-- first_refused = { type = "timestamp with time zone", about = "first refused" }
+-- last_refused = { type = "timestamp with time zone", about = "last refused" }
+-- last_seen = { type = "timestamp with time zone", about = "end of the last accepted record" }
+-- refused_at = { type = "varchar[]", about = "ip:port that refused, at most 5" }
+-- ip_versions = { type = "varchar[]", about = "IP versions of what was refused" }
+-- lines = { type = "varchar[]", about = "the newest three refusals, object:line" }
+-- ---
+with doors as (
+    select distinct
+        a.ip
+    from address_names as a
+    inner join alb_interfaces as i
+        on a.vpc = i.vpc
+    inner join services as s
+        on split_part(s.service, '#', 1) = i.elb
+    inner join nodes as n
+        on s.node = n.node
+    where n.name = $callee
+        and a.node = i.elb
+    union
+    select
+        x.ip
+    from alb_nodes as x
+    inner join services as s
+        on split_part(s.service, '#', 1) = x.elb
+    inner join nodes as n
+        on s.node = n.node
+    where n.name = $callee
+    union
+    select distinct
+        c.dst_ip
+    from edge_requests as r
+    inner join connections as c
+        on r.caller_ip = c.src_ip
+        and r.caller_port = c.src_port
+        and r.time between c.time - interval 1 minute and c.end_time + interval 1 minute
+    where r.callee = $callee
+        and r.front_door = 'lattice'
+        and is_lattice_address(c.dst_ip)
+),
+
+legs as (
+    select
+        c.*,
+        c.tcp_flags is null or c.tcp_flags & 2 = 2 as is_attempt
+    from connections as c
+    where c.time >= $since
+        and c.time < $until
+        and c.server_ip in (select d.ip from doors as d)
+        and c.client_ip in (select p.ip from places as p)
+        and (
+            c.connection_direction is distinct from 'egress'
+            or c.vpc is null
+            or exists (select 1 from places as p where p.ip = c.client_ip and coalesce(p.vpc, c.vpc) = c.vpc)
+        )
+),
+
+refusing as (
+    select distinct
+        client_ip,
+        server_ip,
+        server_port,
+        interface_id
+    from legs
+    where action = 'REJECT'
+        and is_attempt
+)
+
+select
+    (select count(*) from doors) as doors,
+    count(*) as records,
+    count(*) filter (l.action = 'REJECT' and l.is_attempt) as refused,
+    count(*) filter (l.is_attempt and r.server_ip is not null) as attempts,
+    min(l.time) filter (l.action = 'REJECT' and l.is_attempt) as first_refused,
+    max(l.time) filter (l.action = 'REJECT' and l.is_attempt) as last_refused,
+    max(l.end_time) filter (l.action = 'ACCEPT' and r.server_ip is null) as last_seen,
+    list(distinct l.server_ip || ':' || l.server_port order by l.server_ip || ':' || l.server_port)
+        filter (l.action = 'REJECT' and l.is_attempt)[:5] as refused_at,
+    list(distinct 'IPv' || l.ip_version order by 'IPv' || l.ip_version)
+        filter (l.action = 'REJECT' and l.is_attempt) as ip_versions,
+    list(l.log_object || ':' || l.log_line order by l.time desc, l.log_object, l.log_line)
+        filter (l.action = 'REJECT' and l.is_attempt)[:3] as lines
+from legs as l
+left join refusing as r
+    on l.client_ip = r.client_ip
+    and l.server_ip = r.server_ip
+    and l.server_port = r.server_port
+    and l.interface_id is not distinct from r.interface_id

@@ -1,0 +1,162 @@
+"""The evidence about one edge: who is meant, what was tried, what came back, and how complete the data is.
+
+Every piece is a file of `queries/evidence/`; nothing is judged here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ingest.errors import QueryError
+from ingest.lake.tables import Lake
+from queries import catalog
+from queries.catalog import Report, nearest
+from queries.completeness import HISTORY, Delivery, Ledger, Window
+from queries.session import Session, open_session
+
+FOLDER = "evidence"
+_LOOK_BACK = timedelta(hours=1)
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the logs say about calls from `caller` to `callee` in a window.
+
+    `causes`: rows of `causes.sql`, `ok` among them. `runs`: rows of `runs.sql` by kind. `slow`: the edge's row of the
+    check edge_latency, `direct`: that of the check bypass, where there is one. `deliveries`: of the window.
+    """
+
+    caller: str
+    callee: str
+    window: Window
+    causes: tuple[Row, ...]
+    runs: Mapping[str, Row]
+    handshakes: Row
+    packets: Row
+    slow: Row | None
+    direct: Row | None
+    latency: Row
+    front_doors: frozenset[str]
+    deliveries: tuple[Delivery, ...]
+
+    @property
+    def requests(self) -> int:
+        """Requests that a front door logged."""
+        return sum(row["requests"] for row in self.causes)
+
+    def cause(self, name: str) -> Row | None:
+        """The row of that cause."""
+        return next((row for row in self.causes if row["cause"] == name), None)
+
+
+def gather(
+    lake: Lake,
+    caller: str,
+    callee: str,
+    *,
+    at: datetime | None,
+    minutes: float,
+    options: Mapping[str, str] | None = None,
+) -> Evidence:
+    """The evidence about calls from `caller` to `callee` in the `minutes` before `at` (None: the newest complete data).
+
+    Raises:
+        QueryError: a name nobody has, or that several have; the nearest known ones are named.
+        LakeError: the lake cannot be read.
+    """
+    with Ledger(lake) as ledger:
+        until = at or ledger.complete_until(("lattice_access", "alb_access"), None) or ledger.complete_until((), None)
+        if until is None:
+            raise QueryError(f"lake {lake.uri} holds no logs yet; run eastwest ingest first")
+        window = Window(until - timedelta(minutes=minutes), until)
+        deliveries = ledger.deliveries(window)
+    history = HISTORY.total_seconds() / 3600
+    with open_session(lake, window.since - _LOOK_BACK, until, history_hours=history, options=options) as session:
+        known = _rows(session, "parties", window)
+        names = {"caller": resolve("caller", caller, known), "callee": resolve("callee", callee, known)}
+        return _gather(session, window, names, deliveries)
+
+
+def _gather(session: Session, window: Window, names: Mapping[str, str], deliveries: tuple[Delivery, ...]) -> Evidence:
+    for table in ("places", "attempts"):
+        report = _report(table)
+        bound = report.bind(session, _given(report, window, names))
+        session.query(f"create or replace temp table {table} as\n{report.sql}", bound)
+    checks = catalog.load("checks")
+    return Evidence(
+        caller=names["caller"],
+        callee=names["callee"],
+        window=window,
+        causes=tuple(_rows(session, "causes", window, names)),
+        runs={row["kind"]: row for row in _rows(session, "runs", window, names)},
+        handshakes=_rows(session, "handshakes", window, names)[0],
+        packets=_rows(session, "packets", window, names)[0],
+        slow=_edge(session, checks["edge_latency"], window, names, {"min_requests": 10}),
+        direct=_edge(session, checks["bypass"], window, names, {"min_flows": 1}),
+        latency=_rows(session, "latency", window, names)[0],
+        front_doors=frozenset(row["front_door"] for row in _rows(session, "front_doors", window, names)),
+        deliveries=deliveries,
+    )
+
+
+def _report(name: str) -> Report:
+    return catalog.load(FOLDER)[name]
+
+
+def _given(report: Report, window: Window, more: Mapping[str, object]) -> dict[str, object]:
+    values: dict[str, object] = {
+        "since": window.since,
+        "until": window.until,
+        "baseline_since": window.since - HISTORY,
+        **more,
+    }
+    return {name: value for name, value in values.items() if name in report.parameters}
+
+
+def _rows(session: Session, name: str, window: Window, more: Mapping[str, object] | None = None) -> list[Row]:
+    report = _report(name)
+    return report.run(session, _given(report, window, more or {})).to_pylist()
+
+
+def _edge(
+    session: Session, check: Report, window: Window, names: Mapping[str, str], parameters: Mapping[str, object]
+) -> Row | None:
+    rows = check.run(session, _given(check, window, parameters)).to_pylist()
+    return next((row for row in rows if (row["caller"], row["callee"]) == (names["caller"], names["callee"])), None)
+
+
+def resolve(side: str, written: str, known: list[Row]) -> str:
+    """The display name of who is meant by a name, ARN, host or address; `known` are rows of `parties.sql`.
+
+    An exact spelling wins over one in another case. An address means who had it last. An assumed role means the role.
+
+    Raises:
+        QueryError: nobody is spelled like that, or several are.
+    """
+    text = _role(written.strip())
+    for same in (str.__eq__, lambda a, b: a.casefold() == b.casefold()):
+        rows = [row for row in known if same(row["spelling"], text)]
+        if any(row["seen_at"] is None for row in rows):
+            rows = [row for row in rows if row["seen_at"] is None]
+        elif rows:
+            newest = max(row["seen_at"] for row in rows)
+            rows = [row for row in rows if row["seen_at"] == newest]
+        names = sorted({row["name"] for row in rows})
+        if len(names) == 1:
+            return str(names[0])
+        if names:
+            raise QueryError(f"{side} {written}: means {' and '.join(names)}; write VPC/address, or one of these names")
+    raise QueryError(f"{side} {written}: nobody is called that{nearest(text, {row['spelling'] for row in known})}")
+
+
+def _role(text: str) -> str:
+    """arn:aws:sts::1:assumed-role/R/session is the role R."""
+    parts = text.split(":")
+    if len(parts) == 6 and parts[5].startswith("assumed-role/"):
+        return f"arn:{parts[1]}:iam::{parts[4]}:role/{parts[5].split('/')[1]}"
+    return text
