@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from ingest.settings import Settings
 from ingest.sources.folder import FolderSource
-from ingest.sources.source import CHUNK, Source, SourceObject
+from ingest.sources.source import CHUNK, RewrittenError, Source, SourceObject
 
-__all__ = ["CHUNK", "Source", "SourceObject", "open_source"]
+__all__ = ["CHUNK", "RewrittenError", "Source", "SourceObject", "open_source"]
 
 
 def open_source(uri: str, settings: Settings) -> Source:

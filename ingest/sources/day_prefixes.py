@@ -22,6 +22,7 @@ DEEPEST = 12
 """Levels above the year that are searched; AWS's deepest layout has eight."""
 
 _YEAR = re.compile(r"(year=)?(20\d{2})/$")
+_SERVICE = re.compile(r"/AWSLogs/(?:o-[a-z0-9]+/)?(?:aws-account-id=)?\d{12}/(?:aws-service=)?([^/]+)/")
 _ACCOUNT = re.compile(r"(aws-account-id=)?\d{12}/$")
 
 
@@ -40,6 +41,12 @@ def worth_listing(parent: str, children: Sequence[str]) -> list[str]:
     if "AWSLogs/" not in parent or not _ACCOUNT.fullmatch(_last(parent)):
         return list(children)
     return [c for c in children if _last(c).removeprefix("aws-service=").rstrip("/") in SERVICES]
+
+
+def worth_reading(uri: str) -> bool:
+    """Whether an object can hold logs: false below AWSLogs in another service's folder (CloudTrail, Config)."""
+    found = _SERVICE.search(uri)
+    return found is None or found[1] in SERVICES
 
 
 def days(years: Sequence[str], since: datetime, until: datetime | None, now: datetime) -> Iterator[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from ingest.errors import SettingsError, SourceError
-from ingest.sources.source import SourceObject, in_chunks, in_window
+from ingest.sources.source import RewrittenError, SourceObject, in_chunks, in_window
 
 
 class FolderSource:
@@ -54,6 +54,14 @@ class FolderSource:
         """Bytes of each file, as `Source.read` says; a local disk gains nothing from reading ahead."""
         for wanted in objects:
             yield wanted, _read(wanted)
+
+    def head(self, uri: str) -> SourceObject | SourceError:
+        """The file of that path or `file://` URI as it is now."""
+        path = _path_of(uri).absolute()
+        try:
+            return _object_of(path, path.stat())
+        except OSError as error:
+            return SourceError(f"{uri}: cannot be read ({error.strerror}). Name a file that is there")
 
 
 def _path_of(text: str) -> Path:
@@ -113,7 +121,7 @@ def _read(wanted: SourceObject) -> bytes | SourceError:
         with path.open("rb") as file:
             now = _object_of(path, os.fstat(file.fileno()))
             if now.etag != wanted.etag:
-                return SourceError(
+                return RewrittenError(
                     f"{wanted.uri}: was rewritten after it was listed. The next run reads the new version"
                 )
             return file.read()

@@ -20,7 +20,7 @@ from ingest.errors import SourceError
 from ingest.settings import Settings
 from ingest.sources import day_prefixes
 from ingest.sources.s3_access import Access, access_for, explain, split_uri
-from ingest.sources.source import CHUNK, IN_FLIGHT, SourceObject, in_chunks, in_order, in_window
+from ingest.sources.source import CHUNK, IN_FLIGHT, RewrittenError, SourceObject, in_chunks, in_order, in_window
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -113,12 +113,23 @@ class Bucket:
                 answer = self._client.get_object(Bucket=self.name, Key=key, **self._payer)
                 etag, body = answer["ETag"], answer["Body"].read
             if etag.strip('"') != wanted.etag:
-                return SourceError(
+                return RewrittenError(
                     f"{wanted.uri}: was rewritten after it was listed. The next run reads the new version"
                 )
             return bytes(body())
         except FAILURES as error:
             return explain(error, wanted.uri, "s3:GetObject")
+
+    def head(self, uri: str) -> SourceObject | SourceError:
+        """The object as it is now: one HeadObject."""
+        try:
+            self._count()
+            found = self._client.head_object(
+                Bucket=self.name, Key=uri.removeprefix(f"s3://{self.name}/"), **self._payer
+            )
+        except FAILURES as error:
+            return explain(error, uri, "s3:GetObject")
+        return SourceObject(uri, found["ETag"].strip('"'), found["ContentLength"], found["LastModified"])
 
     def _count(self, requests: int = 1) -> None:
         with self._counting:
@@ -160,6 +171,10 @@ class BucketSource:
         """Bytes of each object, as `Source.read` says; one GetObject for each that is not empty."""
         with ThreadPoolExecutor(IN_FLIGHT) as pool:
             yield from zip(objects, in_order(pool, self.bucket.get, objects, lambda o: o.size), strict=True)
+
+    def head(self, uri: str) -> SourceObject | SourceError:
+        """The object as it is now."""
+        return self.bucket.head(uri)
 
     def list(self, since: datetime | None, until: datetime | None) -> Iterator[list[SourceObject]]:
         """Objects of the window, as `Source.list` says; one ListObjectsV2 for each day, account, region and service."""

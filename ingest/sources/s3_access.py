@@ -191,7 +191,7 @@ def explain(error: Exception, uri: str, permission: str) -> SourceError:
         return SourceError(f"{uri}: no credentials ({said}). Renew them, for instance with `aws sso login`")
     if code == "NoSuchBucket":
         return SourceError(f"{uri}: there is no bucket {bucket}. Correct the name, or set the source's endpoint_url")
-    if code == "NoSuchKey" or isinstance(error, FileNotFoundError):
+    if code in {"NoSuchKey", "404"} or isinstance(error, FileNotFoundError):
         return SourceError(f"{uri}: vanished after it was listed. Nothing to do if a lifecycle rule deleted it")
     if code in {"ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidClientTokenId"}:
         return SourceError(

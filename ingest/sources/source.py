@@ -29,18 +29,24 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+class RewrittenError(SourceError):
+    """An object that is no longer the version that was listed or announced."""
+
+
 @dataclass(frozen=True)
 class SourceObject:
     """One object of a source; URI and ETag together are its identity.
 
     `uri` is `s3://bucket/key` (the key as it is, not URL-encoded) or `file:///absolute/path`; `etag` is without its
-    quotes, for a file size and mtime; `size` is in bytes as stored; `last_modified` is aware UTC.
+    quotes, for a file size and mtime; `size` is in bytes as stored; `last_modified` is aware UTC. `rewritten` is set by
+    whoever knows that the lake holds another version of it.
     """
 
     uri: str
     etag: str
     size: int
     last_modified: datetime
+    rewritten: bool = False
 
 
 class Source(Protocol):
@@ -67,8 +73,13 @@ class Source(Protocol):
     def read(self, objects: Sequence[SourceObject]) -> Iterator[tuple[SourceObject, bytes | SourceError]]:
         """Each object with its bytes, in the order given, fetched 16 at a time.
 
-        An object that vanished, was rewritten since it was listed, or is refused comes with its error instead.
+        An object that vanished, was rewritten since it was listed (RewrittenError), or is refused comes with its error
+        instead.
         """
+        ...
+
+    def head(self, uri: str) -> SourceObject | SourceError:
+        """The object of that name as it is now."""
         ...
 
 
