@@ -11,23 +11,31 @@ from ingest.lake.declarations import OBJECTS
 from ingest.lake.tables import Lake
 
 # An inner join, not an anti join: the engine then hashes the listing, which is small, and streams the ledger past it.
-_KNOWN = "select distinct listed.at from known join listed using (log_object, etag)"
+_KNOWN = """
+select listed.at, bool_or(known.etag = listed.etag)
+from known
+inner join listed using (log_object)
+group by listed.at
+"""
 
 
-def unknown(lake: Lake, uris: Sequence[str], etags: Sequence[str]) -> list[int]:
-    """Indices of the objects (URI and ETag, pairwise) that the ledger does not hold, in the given order."""
+def unknown(lake: Lake, uris: Sequence[str], etags: Sequence[str]) -> dict[int, bool]:
+    """Indices of the objects (URI and ETag, pairwise) that the ledger does not hold, in the given order.
+
+    The value tells whether the ledger holds another version of the object: it was rewritten since.
+    """
     handle = lake.open(OBJECTS)
     if handle is None or not uris:
-        return list(range(len(uris)))
+        return dict.fromkeys(range(len(uris)), False)
     listed = pa.table({"log_object": list(uris), "etag": list(etags), "at": list(range(len(uris)))})
     with duckdb.connect() as connection:
         connection.register("listed", listed)
         if lake.is_local:
             files = [file.uri for file in lake.snapshot(OBJECTS).files]
             if not files:
-                return list(range(len(uris)))
+                return dict.fromkeys(range(len(uris)), False)
             connection.read_parquet(files).create_view("known")
         else:
             connection.register("known", handle.to_pyarrow_dataset())
-        known = {at for (at,) in connection.execute(_KNOWN).fetchall()}
-    return [at for at in range(len(uris)) if at not in known]
+        same_version: dict[int, bool] = dict(connection.execute(_KNOWN).fetchall())
+    return {at: at in same_version for at in range(len(uris)) if not same_version.get(at)}

@@ -52,7 +52,7 @@ class Table:
 
     `time` is the column that a time window prunes by (its min and max are kept in every file's statistics);
     `partition` is 'day', or None for small tables; `version` grows by one with every added column and is carried in
-    file names, so that a reader knows a file's columns without opening it.
+    file names, so that a reader knows a file's columns without opening it; `measures` are a rollup's additive columns.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Table:
     partition: str | None = "day"
     version: int = 1
     source: str | None = None
+    measures: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]

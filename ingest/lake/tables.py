@@ -1,44 +1,40 @@
-"""The lake's Delta tables: snapshots for readers, and the one function that appends.
+"""The lake's Delta tables: snapshots for readers, and the only functions that write source objects' rows.
 
-Nothing reads the lake by globbing (orphans of refused commits lie in the folders), and nothing else writes it: `append`
-puts the ids of the source objects into the same Delta commit as their rows, so that an object is in a table once or not
+Nothing reads the lake by globbing (orphans of refused commits lie in the folders). `append`, `correct` and `replace`
+put the source objects' versions into the same Delta commit as their rows, so that an object is in a table once or not
 at all, whatever is killed or races.
 """
 
 from __future__ import annotations
 
-import json
 import time
-import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-import obstore
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
-from deltalake.transaction import AddAction, RemoveAction
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from ingest.errors import LakeError
-from ingest.lake import guards
+from ingest.lake import files, guards
 from ingest.lake.schema import Table
 from ingest.lake.store import is_remote, normalise, open_store
+from ingest.lake.unit import Unit
 
 _CONFIGURATION = {
     "delta.checkpointInterval": "20",
     "delta.setTransactionRetentionDuration": "interval 30 days",
     "delta.logRetentionDuration": "interval 7 days",
 }
-_ROW_GROUP = 122_880
 _ATTEMPTS = 30
 
 T = TypeVar("T")
+RowsOf = Callable[[set[Unit]], pa.Table]
 
 
 @dataclass(frozen=True)
@@ -52,6 +48,13 @@ class DataFile:
     schema_version: int
     min_time: datetime | None
     max_time: datetime | None
+
+
+class Appended(NamedTuple):
+    """Units committed now, and those of which the table holds another version: they wait to be replaced."""
+
+    committed: set[Unit]
+    superseding: set[Unit]
 
 
 @dataclass(frozen=True)
@@ -117,13 +120,80 @@ class Lake:
             max_time=action.get(f"max.{table.time}"),  # type: ignore[arg-type]
         )
 
-    def append(self, table: Table, ids: Collection[str], rows_of: Callable[[set[str]], pa.Table]) -> set[str]:
-        """Commit the rows of those `ids` that the table does not hold yet, all in one Delta commit.
+    def append(self, table: Table, units: Collection[Unit], rows_of: RowsOf) -> Appended:
+        """Commit the rows of those units of which the table holds no version yet, all in one Delta commit.
 
-        `rows_of` gives the rows of a subset of the ids, in the table's schema. Returns the ids that were committed now;
-        the others were there before. Raises LakeError when the table cannot be written.
+        `rows_of` gives the rows of a subset of the units, in the table's schema. Raises LakeError when the table cannot
+        be written.
         """
-        return self._insist(table, self._append_once, table, set(ids), rows_of)
+        return self._insist(table, self._append_once, table, set(units), rows_of)
+
+    def _append_once(self, table: Table, units: set[Unit], rows_of: RowsOf) -> Appended:
+        handle = self._create_or_open(table)
+        held = self._held(table, units)
+        missing = {unit for unit in units if unit.uri not in held}
+        if missing:
+            self._add(handle, table, missing, rows_of(missing))
+        return Appended(missing, {unit for unit in units if held.get(unit.uri, unit.version) != unit.version})
+
+    def correct(
+        self, table: Table, units: Collection[Unit], complete: Collection[Unit], rows_of: RowsOf, old_rows_of: RowsOf
+    ) -> None:
+        """Append the rows of replaced units to a rollup, and take back what their old versions had contributed.
+
+        `old_rows_of` gives the old contributions of a subset of the units; they are appended with their measures
+        negated, in the same commit. An old version contributed when the table says so, or when the ledger did: those
+        units are `complete`. A unit whose version the table holds already is left alone.
+        """
+        self._insist(table, self._correct_once, table, set(units), set(complete), rows_of, old_rows_of)
+
+    def _correct_once(
+        self, table: Table, units: set[Unit], complete: set[Unit], rows_of: RowsOf, old_rows_of: RowsOf
+    ) -> None:
+        handle = self._create_or_open(table)
+        held = self._held(table, units)
+        missing = {unit for unit in units if held.get(unit.uri) != unit.version}
+        if missing:
+            contributed = {unit for unit in missing if unit.uri in held} | (complete & missing)
+            taken_back = _negated(table, old_rows_of(contributed))
+            self._add(handle, table, missing, pa.concat_tables([rows_of(missing), taken_back]))
+
+    def replace(self, table: Table, units: Collection[Unit], rows_of: RowsOf) -> None:
+        """Put the rows of these units in the place of every row of their objects, in one commit.
+
+        For tables with a column `log_object`; a unit may have no rows any more. A unit whose version the table holds
+        already is left alone.
+        """
+        self._insist(table, self._replace_once, table, set(units), rows_of)
+
+    def _replace_once(self, table: Table, units: set[Unit], rows_of: RowsOf) -> None:
+        handle = self._create_or_open(table)
+        held = self._held(table, units)
+        missing = {unit for unit in units if held.get(unit.uri) != unit.version}
+        if missing:
+            objects = ", ".join("'" + unit.uri.replace("'", "''") + "'" for unit in sorted(missing))
+            write_deltalake(
+                handle,
+                rows_of(missing).cast(table.arrow),
+                mode="overwrite",
+                predicate=f"log_object in ({objects})",
+                partition_by=[table.partition] if table.partition else None,
+                commit_properties=_carrying(missing),
+            )
+
+    def _held(self, table: Table, units: set[Unit]) -> dict[str, int]:
+        # Read after a handle is opened: what is committed later than its snapshot is refused by delta-rs, what was
+        # committed earlier is seen here.
+        return guards.present(open_store(self.uri, self.storage), table.name, {unit.uri for unit in units})
+
+    def _add(self, handle: DeltaTable, table: Table, units: set[Unit], rows: pa.Table) -> None:
+        handle.create_write_transaction(
+            files.write(open_store(self.uri, self.storage), table, rows),
+            mode="append",
+            schema=handle.schema(),
+            partition_by=[table.partition] if table.partition else None,
+            commit_properties=_carrying(units),
+        )
 
     def rewrite(self, table: Table, update: Callable[[pa.Table], pa.Table]) -> None:
         """Replace a small table's rows by what `update` makes of them, in one commit; again when another was faster.
@@ -154,24 +224,6 @@ class Lake:
                 f"lake {self.uri}: table {table.name} refused a commit {_ATTEMPTS} times: {error}; run it again"
             ) from error
 
-    def _append_once(self, table: Table, ids: set[str], rows_of: Callable[[set[str]], pa.Table]) -> set[str]:
-        handle = self._create_or_open(table)
-        # After the handle: an id committed later than its snapshot is refused by delta-rs, an earlier one is seen here.
-        missing = ids - guards.committed(open_store(self.uri, self.storage), table.name, ids)
-        if not missing:
-            return set()
-        rows = rows_of(missing)
-        now = int(time.time() * 1000)
-        transactions = [Transaction(app_id=unit, version=1, last_updated=now) for unit in sorted(missing)]
-        handle.create_write_transaction(
-            self._write_files(table, rows),
-            mode="append",
-            schema=handle.schema(),
-            partition_by=[table.partition] if table.partition else None,
-            commit_properties=CommitProperties(app_transactions=transactions),
-        )
-        return missing
-
     def _create_or_open(self, table: Table) -> DeltaTable:
         handle = self.open(table)
         if handle is not None:
@@ -193,40 +245,18 @@ class Lake:
                 raise LakeError(f"lake {self.uri}: table {table.name} cannot be created: {error}") from error
             return handle
 
-    def _write_files(self, table: Table, rows: pa.Table) -> list[AddAction | RemoveAction]:
-        if table.partition is None:
-            return [self._write_file(table, rows, None)] if rows.num_rows else []
-        days = rows.column(table.partition)
-        return [
-            self._write_file(table, rows.filter(pc.equal(days, pa.scalar(day, pa.date32()))), day)
-            for day in sorted(day for day in pc.unique(days).to_pylist() if day is not None)
+
+def _carrying(units: Collection[Unit]) -> CommitProperties:
+    now = int(time.time() * 1000)
+    return CommitProperties(
+        app_transactions=[
+            Transaction(app_id=unit.uri, version=unit.version, last_updated=now) for unit in sorted(units)
         ]
-
-    def _write_file(self, table: Table, rows: pa.Table, day: date | None) -> AddAction:
-        folder = f"{table.partition}={day.isoformat()}/" if day else ""
-        path = f"{folder}v{table.version}-{uuid.uuid4().hex}.parquet"
-        sink = pa.BufferOutputStream()
-        pq.write_table(
-            rows.select(table.file_columns), sink, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP
-        )
-        buffer = sink.getvalue()
-        obstore.put(open_store(self.uri, self.storage), f"{table.name}/{path}", memoryview(buffer).cast("B"))
-        return AddAction(
-            path=path,
-            size=buffer.size,
-            partition_values={table.partition: day.isoformat()} if table.partition and day else {},
-            modification_time=int(time.time() * 1000),
-            data_change=True,
-            stats=_statistics(table, rows),
-        )
+    )
 
 
-def _statistics(table: Table, rows: pa.Table) -> str:
-    """Delta's statistics of a file: its rows, and the span of the column that windows prune by."""
-    bounds = pc.min_max(rows.column(table.time))
-    nulls = rows.column(table.time).null_count
-    statistics: dict[str, object] = {"numRecords": rows.num_rows, "nullCount": {table.time: nulls}}
-    if nulls < rows.num_rows and nulls == 0:
-        for name, key in (("min", "minValues"), ("max", "maxValues")):
-            statistics[key] = {table.time: bounds[name].as_py().strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
-    return json.dumps(statistics)
+def _negated(table: Table, rows: pa.Table) -> pa.Table:
+    for measure in table.measures:
+        at = rows.column_names.index(measure)
+        rows = rows.set_column(at, rows.schema.field(at), pc.negate(rows.column(measure)))
+    return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 
@@ -18,9 +19,9 @@ def new_objects(
 ) -> Iterator[list[SourceObject]]:
     """Listed objects of the window that are not in the lake yet, in the order of their keys, in chunks."""
     for listed in _gather(source.list(since, until)):
-        at = ledger.unknown(lake, [item.uri for item in listed], [item.etag for item in listed])
-        if at:
-            yield [listed[i] for i in at]
+        unknown = ledger.unknown(lake, [item.uri for item in listed], [item.etag for item in listed])
+        if unknown:
+            yield [replace(listed[at], rewritten=rewritten) for at, rewritten in unknown.items()]
 
 
 def _gather(chunks: Iterable[Sequence[SourceObject]]) -> Iterator[list[SourceObject]]:

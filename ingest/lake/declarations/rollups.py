@@ -38,6 +38,7 @@ CALL_MINUTES = Table(
         _DAY,
     ),
     time="minute",
+    measures=("requests", "bytes_in", "bytes_out"),
 )
 
 CALL_HOURS = Table(
@@ -57,6 +58,7 @@ CALL_HOURS = Table(
         _DAY,
     ),
     time="hour",
+    measures=("requests",),
 )
 
 ENDPOINT_HOURS = Table(
@@ -73,6 +75,7 @@ ENDPOINT_HOURS = Table(
         _DAY,
     ),
     time="hour",
+    measures=("sightings",),
 )
 
 FLOW_HOURS = Table(
@@ -96,4 +99,5 @@ FLOW_HOURS = Table(
         _DAY,
     ),
     time="hour",
+    measures=("flows", "packets", "bytes"),
 )

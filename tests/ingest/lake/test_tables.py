@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -16,13 +17,19 @@ from ingest.lake import guards, ledger
 from ingest.lake.declarations import CALL_MINUTES, FINDINGS, OBJECTS
 from ingest.lake.store import open_store
 from ingest.lake.tables import Lake
+from ingest.lake.unit import Unit
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
-def ledger_rows(ids: set[str]) -> pa.Table:
-    """One ledger row an id of the form uri#etag."""
-    rows = [dict(zip(("log_object", "etag"), one.split("#"), strict=True), ingested_at=NOON) for one in sorted(ids)]
+def units(*texts: str) -> set[Unit]:
+    """Units written as uri#etag."""
+    return {Unit(uri, etag) for uri, etag in (text.split("#") for text in texts)}
+
+
+def ledger_rows(wanted: set[Unit]) -> pa.Table:
+    """One ledger row a unit."""
+    rows = [{"log_object": unit.uri, "etag": unit.etag, "ingested_at": NOON} for unit in sorted(wanted)]
     return pa.Table.from_pylist(rows, schema=OBJECTS.arrow)
 
 
@@ -38,39 +45,87 @@ def test_a_table_that_does_not_exist_is_an_empty_snapshot(tmp_path: Path) -> Non
     assert (snapshot.version, snapshot.files) == (-1, ())
 
 
-def test_only_ids_the_table_lacks_are_committed(tmp_path: Path) -> None:
+def test_only_units_the_table_lacks_are_committed(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
-    assert lake.append(OBJECTS, {"a#1", "b#1"}, ledger_rows) == {"a#1", "b#1"}
-    assert lake.append(OBJECTS, {"b#1", "c#1"}, ledger_rows) == {"c#1"}
-    assert lake.append(OBJECTS, {"a#1", "b#1", "c#1"}, ledger_rows) == set()
+    assert lake.append(OBJECTS, units("a#1", "b#1"), ledger_rows).committed == units("a#1", "b#1")
+    assert lake.append(OBJECTS, units("b#1", "c#1"), ledger_rows).committed == units("c#1")
+    assert lake.append(OBJECTS, units("a#1", "b#1", "c#1"), ledger_rows).committed == set()
     assert ids_in(lake) == {"a#1": 1, "b#1": 1, "c#1": 1}
 
 
-def test_ids_are_known_across_checkpoints(tmp_path: Path) -> None:
+def test_another_version_of_an_object_is_handed_back_not_appended(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
-    ids = [f"s3://bucket/{n}#e" for n in range(45)]
-    for one in ids:
+    lake.append(OBJECTS, units("a#1"), ledger_rows)
+    assert lake.append(OBJECTS, units("a#2", "b#1"), ledger_rows) == (units("b#1"), units("a#2"))
+    assert ids_in(lake) == {"a#1": 1, "b#1": 1}
+
+
+def test_a_replaced_object_keeps_one_version(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    lake.append(OBJECTS, units("a'b#1", "c#1"), ledger_rows)
+    for _ in range(2):
+        lake.replace(OBJECTS, units("a'b#2", "new#1"), ledger_rows)
+    assert ids_in(lake) == {"a'b#2": 1, "c#1": 1, "new#1": 1}
+
+
+def test_a_correction_takes_the_old_contribution_back_once(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+
+    def minutes(requests: int) -> Callable[[set[Unit]], pa.Table]:
+        row = {"minute": NOON, "requests": requests, "bytes_in": 0, "bytes_out": 0, "day": NOON.date()}
+        return lambda wanted: pa.Table.from_pylist([row] * len(wanted), schema=CALL_MINUTES.arrow)
+
+    lake.append(CALL_MINUTES, units("a#1"), minutes(5))
+    for _ in range(2):
+        # b was never in the rollup: only a's five are taken back, and two new ones are counted a unit.
+        lake.correct(CALL_MINUTES, units("a#2", "b#1"), (), minutes(2), minutes(5))
+    handle = lake.open(CALL_MINUTES)
+    assert handle is not None
+    requests = handle.to_pyarrow_table(columns=["requests"]).column(0).to_pylist()
+    assert Counter(requests) == {5: 1, -5: 1, 2: 2}
+
+
+def test_a_complete_object_whose_guard_expired_is_taken_back_too(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    asked: list[set[Unit]] = []
+
+    def old(wanted: set[Unit]) -> pa.Table:
+        asked.append(wanted)
+        return CALL_MINUTES.empty()
+
+    lake.correct(CALL_MINUTES, units("a#2", "b#1"), units("a#2"), lambda _: CALL_MINUTES.empty(), old)
+    assert asked == [units("a#2")]
+
+
+def test_versions_are_known_across_checkpoints(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    many = [Unit(f"s3://bucket/{n}", "e") for n in range(45)]
+    for one in many:
         lake.append(OBJECTS, {one}, ledger_rows)
     assert list((tmp_path / "objects" / "_delta_log").glob("*.checkpoint.parquet"))
-    assert guards.committed(open_store(lake.uri, None), "objects", {*ids, "new#e"}) == set(ids)
-    assert lake.append(OBJECTS, {*ids, "new#e"}, ledger_rows) == {"new#e"}
+    held = guards.present(open_store(lake.uri, None), "objects", {unit.uri for unit in many} | {"new"})
+    assert held == {unit.uri: unit.version for unit in many}
+    assert lake.append(OBJECTS, {*many, Unit("new", "e")}, ledger_rows).committed == {Unit("new", "e")}
 
 
 def test_bulk_look_up_agrees_with_delta(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
     for n in range(23):
-        lake.append(OBJECTS, {f"{n}#1", f"{n}#2"}, ledger_rows)
-    asked = {f"{n}#{v}" for n in range(30) for v in (1, 2, 3)}
+        lake.append(OBJECTS, units(f"{n}#1", f"x{n}#2"), ledger_rows)
+    lake.replace(OBJECTS, units("7#3"), ledger_rows)
+    asked = {f"{prefix}{n}" for n in range(30) for prefix in ("", "x", "y")}
     handle = DeltaTable(lake.table_uri(OBJECTS))
-    one_by_one = {one for one in asked if handle.transaction_version(one) is not None}
-    assert len(one_by_one) == 46
-    assert guards.committed(open_store(lake.uri, None), "objects", asked) == one_by_one
+    one_by_one = {uri: handle.transaction_version(uri) for uri in asked}
+    assert sum(version is not None for version in one_by_one.values()) == 46
+    held = guards.present(open_store(lake.uri, None), "objects", asked)
+    assert held == {uri: version for uri, version in one_by_one.items() if version is not None}
+    assert held["7"] == Unit("7", "3").version
 
 
 def append_all(uri: str, ids: list[str]) -> None:
     """Append every id, five at a time."""
     for at in range(0, len(ids), 5):
-        Lake(uri).append(OBJECTS, set(ids[at : at + 5]), ledger_rows)
+        Lake(uri).append(OBJECTS, units(*ids[at : at + 5]), ledger_rows)
 
 
 def test_writers_racing_on_the_same_ids_commit_each_once(tmp_path: Path) -> None:
@@ -92,7 +147,7 @@ def test_files_carry_day_time_span_and_schema_version(tmp_path: Path) -> None:
     rows = pa.Table.from_pylist(
         [{"minute": minute, "requests": 1, "day": minute.date()} for minute in minutes], schema=CALL_MINUTES.arrow
     )
-    lake.append(CALL_MINUTES, {"a"}, lambda _: rows)
+    lake.append(CALL_MINUTES, units("a#1"), lambda _: rows)
     files = sorted(lake.snapshot(CALL_MINUTES).files, key=lambda file: file.uri)
     assert [(file.rows, file.day, file.schema_version) for file in files] == [
         (2, date(2026, 3, 10), 1),
@@ -106,7 +161,7 @@ def test_a_window_lists_only_the_files_that_overlap_it(tmp_path: Path) -> None:
     for hour in range(3):
         minute = NOON + timedelta(hours=hour)
         rows = pa.Table.from_pylist([{"minute": minute, "day": minute.date()}], schema=CALL_MINUTES.arrow)
-        lake.append(CALL_MINUTES, {str(hour)}, lambda _, rows=rows: rows)  # type: ignore[misc]
+        lake.append(CALL_MINUTES, units(f"{hour}#1"), lambda _, rows=rows: rows)  # type: ignore[misc]
     snapshot = lake.snapshot(CALL_MINUTES)
     spans = [(file.min_time, file.max_time) for file in snapshot.overlapping(NOON + timedelta(minutes=30), None)]
     assert sorted(spans) == [(NOON + timedelta(hours=n),) * 2 for n in (1, 2)]
@@ -117,7 +172,7 @@ def test_a_window_lists_only_the_files_that_overlap_it(tmp_path: Path) -> None:
 def test_what_no_window_covers_reads_nothing(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
     rows = pa.Table.from_pylist([{"minute": NOON, "day": NOON.date()}], schema=CALL_MINUTES.arrow)
-    lake.append(CALL_MINUTES, {"a"}, lambda _: rows)
+    lake.append(CALL_MINUTES, units("a#1"), lambda _: rows)
     assert lake.snapshot(CALL_MINUTES).overlapping(NOON + timedelta(days=2), None) == ()
 
 
@@ -143,10 +198,10 @@ def test_racing_rewrites_lose_nothing(tmp_path: Path) -> None:
 
 def test_the_ledger_tells_new_objects_and_new_versions(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
-    assert ledger.unknown(lake, ["a", "b"], ["1", "1"]) == [0, 1]
-    lake.append(OBJECTS, {"a#1", "b#1"}, ledger_rows)
-    assert ledger.unknown(lake, ["a", "b", "c", "a"], ["1", "2", "1", "1"]) == [1, 2]
-    assert ledger.unknown(lake, [], []) == []
+    assert ledger.unknown(lake, ["a", "b"], ["1", "1"]) == {0: False, 1: False}
+    lake.append(OBJECTS, units("a#1", "b#1"), ledger_rows)
+    assert ledger.unknown(lake, ["a", "b", "c", "a"], ["1", "2", "1", "1"]) == {1: True, 2: False}
+    assert ledger.unknown(lake, [], []) == {}
 
 
 def test_a_lake_in_an_unknown_place_is_refused() -> None:
@@ -157,4 +212,4 @@ def test_a_lake_in_an_unknown_place_is_refused() -> None:
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(LakeError, match="file/lake"):
-        Lake(str(tmp_path / "file" / "lake")).append(OBJECTS, {"a#1"}, ledger_rows)
+        Lake(str(tmp_path / "file" / "lake")).append(OBJECTS, units("a#1"), ledger_rows)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import os
 import random
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +58,7 @@ def test_killed_at_random_moments_and_run_again_is_exact(tmp_path: Path, expecte
     lake = str(tmp_path / "lake")
     moments = random.Random(20260310)
     killed = 0
-    for _ in range(8):
+    for _ in range(5):
         process = lakes.start("ingest", str(lakes.SAMPLE), "--lake", lake, env=environment(30))
         time.sleep(moments.uniform(0.8, 3.0))
         if process.poll() is None:
@@ -67,28 +70,6 @@ def test_killed_at_random_moments_and_run_again_is_exact(tmp_path: Path, expecte
     assert last.returncode == 0, last.stderr
     assert lakes.counts(Lake(lake)) == expected
     lakes.check_exact(Lake(lake))
-
-
-def test_a_crash_between_two_tables_of_one_batch_is_finished(
-    tmp_path: Path, expected: dict[str, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Stops after each commit in turn, so that every table has been the last one written before a crash."""
-    original = Lake.append
-    for allowed in range(1, 12):
-        commits = iter(range(allowed))
-
-        def append(self: Lake, *arguments: object, left: object = commits) -> set[str]:
-            if next(left, None) is None:  # type: ignore[call-overload]
-                raise KeyboardInterrupt
-            return original(self, *arguments)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(Lake, "append", append)
-        with pytest.raises(KeyboardInterrupt):
-            lakes.ingested(lakes.SAMPLE, tmp_path / "lake", batch_objects=200)
-    monkeypatch.undo()
-    lake = lakes.ingested(lakes.SAMPLE, tmp_path / "lake", batch_objects=500)
-    assert lakes.counts(lake) == expected
-    lakes.check_exact(lake)
 
 
 def test_two_processes_on_the_same_folder_are_exact(tmp_path: Path, expected: dict[str, int]) -> None:
@@ -104,3 +85,80 @@ def test_two_processes_on_the_same_folder_are_exact(tmp_path: Path, expected: di
 def test_batches_of_any_size_give_the_same_lake(tmp_path: Path, expected: dict[str, int]) -> None:
     lake = lakes.ingested(lakes.SAMPLE, tmp_path / "lake", batch_objects=37)
     assert lakes.counts(lake) == expected
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    """Twelve objects of the sample: Lattice, load balancer and flow logs of the same minutes."""
+    for pattern in (
+        "*VpcLatticeAccessLogs*T09[0-1]*.gz",
+        "*fl-b8afe86ee64f31ab8*T091*.gz",
+        "*app.internal-edge*T0910*.gz",
+    ):
+        for path in sorted((lakes.SAMPLE / "AWSLogs").rglob(pattern))[:4]:
+            target = tmp_path / "logs" / path.relative_to(lakes.SAMPLE)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    return tmp_path / "logs"
+
+
+def rewrite(logs: Path) -> None:
+    """Give each object other content under its key: the first half of its lines, and one that cannot be read."""
+    for path in logs.rglob("*.gz"):
+        lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+        path.write_bytes(gzip.compress(b"".join([*lines[: len(lines) // 2 + 1], b"{cut\n"])))
+
+
+def test_rewritten_objects_replace_their_old_rows(logs: Path, tmp_path: Path) -> None:
+    lake = lakes.ingested(logs, tmp_path / "lake")
+    before = lakes.counts(lake)
+    rewrite(logs)
+    lakes.ingested(logs, tmp_path / "lake")
+    fresh = lakes.ingested(logs, tmp_path / "fresh")
+    assert lakes.counts(lake) == lakes.counts(fresh)
+    assert lakes.counts(lake)["call_minutes"] < before["call_minutes"]
+    lakes.check_exact(lake)
+
+
+def cut_off(patch: pytest.MonkeyPatch, allowed: int) -> None:
+    """From now on, a run is killed in the middle once it has written so many tables."""
+    original = Lake._insist
+    writes = iter(range(allowed))
+
+    def insist(self: Lake, *arguments: Any) -> Any:
+        if next(writes, None) is None:
+            raise KeyboardInterrupt
+        return original(self, *arguments)
+
+    patch.setattr(Lake, "_insist", insist)
+
+
+WRITES = 8
+"""A batch of these logs writes three source tables or none, four rollups and the ledger."""
+
+
+@pytest.mark.parametrize("first", range(1, WRITES, 2))
+def test_a_batch_cut_off_between_any_two_tables_is_finished(
+    first: int, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        cut_off(patch, first)
+        lakes.ingested(logs, tmp_path / "lake")
+    lake = lakes.ingested(logs, tmp_path / "lake")
+    assert lakes.counts(lake) == lakes.counts(lakes.ingested(logs, tmp_path / "whole"))
+    lakes.check_exact(lake)
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 3), (2, 99), (4, 5), (5, 2), (99, 1), (99, 4), (99, 6), (99, 7), (99, 9), (99, 11)])
+def test_a_rewritten_object_replaces_whatever_crashes_left_of_both_versions(
+    first: int, second: int, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for allowed in (first, second):
+        with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+            cut_off(patch, allowed)
+            lakes.ingested(logs, tmp_path / "lake")
+        if allowed is first:
+            rewrite(logs)
+    lake = lakes.ingested(logs, tmp_path / "lake")
+    assert lakes.counts(lake) == lakes.counts(lakes.ingested(logs, tmp_path / "whole"))
+    lakes.check_exact(lake)

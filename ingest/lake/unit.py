@@ -1,0 +1,24 @@
+"""What is committed at most once to a table: one version of one source object."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+
+class Unit(NamedTuple):
+    """A source object's URI and ETag; `attempt` counts its replays after a fix, from 1.
+
+    In the Delta log it is an application transaction: the URI is the application's id, and `version` tells which
+    version of the object the table holds. A table holds one version of an object at a time.
+    """
+
+    uri: str
+    etag: str
+    attempt: int = 1
+
+    @property
+    def version(self) -> int:
+        """63 bits that name ETag and attempt."""
+        digest = hashlib.sha256(f"{self.etag}|{self.attempt}".encode()).digest()
+        return int.from_bytes(digest[:8], "big") >> 1

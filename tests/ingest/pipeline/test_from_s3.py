@@ -1,0 +1,88 @@
+"""The sample logs from S3, over HTTP: into a local lake and into one on S3, by the real command."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ingest.lake.tables import Lake
+from ingest.sources.s3_access import storage_options
+from tests import lakes
+from tests.servers import Bucket, S3Server
+
+DAY = "2026-03-10"
+
+
+def upload(bucket: Bucket) -> None:
+    """The committed sample, key by key as AWS lays it out."""
+    for path in sorted((lakes.SAMPLE / "AWSLogs").rglob("*")):
+        if path.is_file():
+            bucket.put(path.relative_to(lakes.SAMPLE).as_posix(), path.read_bytes())
+
+
+def environment(server: S3Server) -> dict[str, str]:
+    return {**os.environ, **server.environ}
+
+
+@pytest.mark.parametrize("name", ["moto_s3", "rclone_s3"])
+def test_a_bucket_gives_the_same_lake_as_the_folder(
+    name: str, request: pytest.FixtureRequest, tmp_path: Path, sample_lake: Lake
+) -> None:
+    server: S3Server = request.getfixturevalue(name)
+    bucket = server.bucket()
+    upload(bucket)
+    lake = str(tmp_path / "lake")
+    first = lakes.run("ingest", bucket.uri, "--lake", lake, "--since", DAY, env=environment(server))
+    assert first.returncode == 0, first.stderr
+    assert lakes.counts(Lake(lake)) == lakes.counts(sample_lake)
+    lakes.check_exact(Lake(lake))
+    again = lakes.run("ingest", bucket.uri, "--lake", lake, "--since", DAY, env=environment(server))
+    assert "Nothing new" in again.stdout, again.stderr
+
+
+def test_the_first_run_takes_the_last_24_hours_and_says_so(moto_s3: S3Server, tmp_path: Path) -> None:
+    bucket = moto_s3.bucket()
+    upload(bucket)
+    lake = str(tmp_path / "lake")
+    run = lakes.run("ingest", bucket.uri, "--lake", lake, env=environment(moto_s3))
+    assert run.returncode == 0, run.stderr
+    assert "last 24 hours" in run.stderr
+    assert lakes.counts(Lake(lake))["objects"] == 0
+
+
+def test_a_lake_on_s3_holds_the_same(moto_s3: S3Server, sample_lake: Lake) -> None:
+    bucket = moto_s3.bucket("lake")
+    uri = f"{bucket.uri}lake"
+    run = lakes.run("ingest", str(lakes.SAMPLE), "--lake", uri, env=environment(moto_s3))
+    assert run.returncode == 0, run.stderr
+    lake = Lake(uri, storage_options(uri, moto_s3.settings()))
+    assert lakes.counts(lake) == lakes.counts(sample_lake)
+    again = lakes.run("ingest", str(lakes.SAMPLE), "--lake", uri, env=environment(moto_s3))
+    assert "Nothing new" in again.stdout, again.stderr
+
+
+def test_dry_run_counts_and_reads_nothing(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    run = lakes.run("ingest", str(lakes.SAMPLE), "--lake", str(lake), "--dry-run")
+    assert run.returncode == 0, run.stderr
+    assert "609" in run.stdout
+    assert "alb_connection" in run.stdout
+    assert not lake.exists()
+
+
+def test_an_object_that_cannot_be_read_stops_no_other(tmp_path: Path) -> None:
+    logs = tmp_path / "AWSLogs"
+    source = next((lakes.SAMPLE / "AWSLogs").rglob("*VpcLatticeAccessLogs*.gz"))
+    logs.mkdir()
+    (logs / "good.json.gz").write_bytes(source.read_bytes())
+    (logs / "gone.json.gz").symlink_to(tmp_path / "nowhere")
+    (logs / "cut.json.gz").write_bytes(source.read_bytes()[:2000])
+    lake = Lake(str(tmp_path / "lake"))
+    run = lakes.run("ingest", str(tmp_path), "--lake", lake.uri)
+    lakes.check_exact(lake)
+    reasons = {row["reason"] for row in lakes.rows(lake, "rejects")}
+    assert "damaged_object" in reasons
+    assert lakes.counts(lake)["objects"] == 2
+    assert run.returncode in (0, 3)
