@@ -18,6 +18,7 @@ from rich.console import Console
 import dashboard.cli
 import ingest.cli
 import queries.cli
+import queries.cli_checks
 from ingest.errors import EastwestError
 from ingest.invocation import Invocation
 from ingest.settings import Settings, load_settings
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for layer in (ingest.cli, queries.cli, dashboard.cli):
+for layer in (ingest.cli, queries.cli, queries.cli_checks, dashboard.cli):
     app.add_typer(layer.app)
 
 
