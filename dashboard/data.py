@@ -22,6 +22,9 @@ FRESH = 15.0
 WINDOWS: dict[str, str | None] = {"15m": "-15m", "1h": "-1h", "6h": "-6h", "24h": "-24h", "all": None}
 """What a reader can choose, and the session's bound: back from the end of complete data. None is everything."""
 
+_NOTHING = "9999-01-01"
+"""A bound after all data."""
+
 Row = dict[str, Any]
 Opener = Callable[[str | None, float], Session]
 """Opens a session for everything since a bound, with that many hours of history before it."""
@@ -47,58 +50,61 @@ class Picture:
     silent: Answer = field(default_factory=Answer)
 
 
-class _Window:
-    """One window of one lake: its session, and the picture of the newest version."""
-
-    def __init__(self, opener: Opener, name: str) -> None:
-        self._session = opener(WINDOWS[name], catalog.report("denied_callers").history_hours)
-        self._asked = time.monotonic()
-        self._picture = self._ask()
-
-    def picture(self) -> Picture:
-        if time.monotonic() - self._asked > FRESH:
-            if self._session.refresh():
-                self._picture = self._ask()
-            self._asked = time.monotonic()
-        return self._picture
-
-    def _ask(self) -> Picture:
-        if self._session.data_until() is None:
-            return Picture()
-        since, until = self._session.window()
-        silence = catalog.load("checks")["silent_source"]
-        return Picture(
-            since,
-            until,
-            edges=self._answer(catalog.report("edge_health")),
-            denied=self._answer(catalog.report("denied_callers")),
-            sources=self._answer(catalog.report("source_freshness")),
-            silent=self._answer(silence, baseline_since=until - timedelta(hours=silence.history_hours)),
-        )
-
-    def _answer(self, report: catalog.Report, **given: object) -> Answer:
-        values = report.bind(self._session, given)
-        window = ", ".join(f"{key} := timestamptz '{values[key]}'" for key in catalog.WINDOW if key in values)
-        sql = (
-            f"-- For this window in `eastwest shell`:\nfrom {report.name}({window});\n\n-- {report.where}\n{report.sql}"
-        )
-        return Answer(report.run(self._session, given).to_pylist(), sql)
-
-
 class _Lake:
-    """One lake: its windows, opened when somebody asks for them."""
+    """One lake: a session without rows that follows its versions, and the pictures of the newest."""
 
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
         self._lock = threading.Lock()
-        self._windows: dict[str, _Window] = {}
+        self._follower: Session | None = None
+        self._asked = 0.0
+        self._pictures: dict[str, Picture] = {}
 
     def picture(self, window: str) -> Picture:
         # A DuckDB connection answers one question at a time.
         with self._lock:
-            if window not in self._windows:
-                self._windows[window] = _Window(self._opener, window)
-            return self._windows[window].picture()
+            self._follow()
+            if window not in self._pictures:
+                self._pictures[window] = self._ask(window)
+            return self._pictures[window]
+
+    def close(self) -> None:
+        with self._lock:
+            if self._follower is not None:
+                self._follower.close()
+            self._follower = None
+
+    def _follow(self) -> Session:
+        if self._follower is None:
+            self._follower = self._opener(_NOTHING, 0)
+        elif time.monotonic() - self._asked < FRESH:
+            return self._follower
+        elif self._follower.refresh():
+            self._pictures.clear()
+        self._asked = time.monotonic()
+        return self._follower
+
+    def _ask(self, window: str) -> Picture:
+        if self._follow().data_until() is None:
+            return Picture()
+        denied, silence = catalog.report("denied_callers"), catalog.load("checks")["silent_source"]
+        with self._opener(WINDOWS[window], denied.history_hours) as session:
+            since, until = session.window()
+            return Picture(
+                since,
+                until,
+                edges=_answer(session, catalog.report("edge_health")),
+                denied=_answer(session, denied),
+                sources=_answer(session, catalog.report("source_freshness")),
+                silent=_answer(session, silence, baseline_since=until - timedelta(hours=silence.history_hours)),
+            )
+
+
+def _answer(session: Session, report: catalog.Report, **given: object) -> Answer:
+    values = report.bind(session, given)
+    window = ", ".join(f"{key} := timestamptz '{values[key]}'" for key in catalog.WINDOW if key in values)
+    sql = f"-- For this window in `eastwest shell`:\nfrom {report.name}({window});\n\n-- {report.where}\n{report.sql}"
+    return Answer(report.run(session, given).to_pylist(), sql)
 
 
 _lake: _Lake | None = None
@@ -106,8 +112,17 @@ _lake: _Lake | None = None
 
 def use(opener: Opener) -> None:
     """Say how sessions are opened; forgets everything known of another lake."""
+    forget()
     global _lake
     _lake = _Lake(opener)
+
+
+def forget() -> None:
+    """Close every session and know no lake any more."""
+    global _lake
+    if _lake is not None:
+        _lake.close()
+    _lake = None
 
 
 def picture(window: str) -> Picture:

@@ -23,4 +23,4 @@ st.set_page_config(
     page_title="eastwest", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide", menu_items=None
 )
 st.html(_STYLE)
-st.navigation([st.Page(now.show, title="Now", url_path="now", default=True)], position="top").run()
+st.navigation([st.Page(now.show, title="Now", default=True)], position="top").run()
