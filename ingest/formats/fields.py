@@ -74,7 +74,7 @@ def typed(
     if not careful:
         doubtful |= pc.is_null(arrays[table.time]).to_numpy(zero_copy_only=False) if table.time in arrays else True
     schema = row_schema(table)
-    unknown = [name for name in texts.columns if name not in {field.name for field in fields}]
+    unknown = sorted(texts.columns.keys() - {field.name for field in fields})
     arrays["extra"] = extra_column(texts, unknown, count)
     rows = pa.table([arrays[f.name] if f.name in arrays else pa.nulls(count, f.type) for f in schema], schema=schema)
     if not doubtful.any():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -27,6 +28,12 @@ from ingest.lake.schema import Table
 
 FEW = 64
 """Fewer lines than this are read one by one."""
+
+NEW_KEYS = 16
+"""Keys without a column that are read together with the known ones in one more pass; others are read line by line."""
+
+MANY_KEYS = 64
+"""More keys than AWS will ever add: beyond them a block is somebody's joke, and read line by line."""
 
 LONE = (b"\\ud", b"\\uD")
 """How an escaped surrogate begins; polars turns a lone one into a NUL."""
@@ -54,12 +61,14 @@ def parse_json(block: Block, fields: Sequence[Field], table: Table, *, careful: 
     rows, at, rejects = row_schema(table).empty_table(), np.empty(0, dtype=np.int64), list[Rejected]()
     left = ~lines.blank
     if not careful:
-        known = {field.name for field in fields}
-        plain = left & ~lines.odd & ~_with_surrogates(lines)
-        for texts in _read(lines, plain, sorted(known)):
-            left[texts.at] = False
-            more, more_at, more_rejects = typed(texts, fields, table)
-            rows, at, rejects = in_order(rows, at, more, more_at, rejects + more_rejects)
+        plain = left & ~lines.odd & ~_with_surrogates(lines) & _with_braces(lines)
+        keys = {field.name for field in fields}
+        while keys:
+            for texts in _read(lines, plain & left, sorted(keys)):
+                left[texts.at] = False
+                more, more_at, more_rejects = typed(texts, fields, table)
+                rows, at, rejects = in_order(rows, at, more, more_at, rejects + more_rejects)
+            keys = _more_keys(lines, plain & left, keys)
     texts, refused, skipped = _read_one_by_one(lines, np.flatnonzero(left))
     more, more_at, more_rejects = typed(texts, fields, table, careful=careful)
     rows, at, rejects = in_order(rows, at, more, more_at, rejects + refused + more_rejects)
@@ -73,6 +82,27 @@ def _with_surrogates(lines: Lines) -> Mask:
     for mark in LONE if b"\\" in lines.data else ():
         found |= lines.mask(find(lines.data, mark))
     return found
+
+
+def _more_keys(lines: Lines, left: Mask, keys: set[str]) -> set[str]:
+    """The keys and those that a sample of the lines left over has besides; nothing when that is not worth reading."""
+    rest = np.flatnonzero(left)
+    if len(rest) < FEW or len(keys) > MANY_KEYS:
+        return set()
+    found: Counter[str] = Counter()
+    for at in rest[:: len(rest) // FEW].tolist():
+        try:
+            found.update(read_record(lines.data[lines.starts[at] : lines.ends[at]].decode()).keys() - keys)
+        except ValueError:
+            continue
+    new = {key for key, _ in found.most_common(NEW_KEYS)}
+    return keys | new if new else set()
+
+
+def _with_braces(lines: Lines) -> Mask:
+    """The lines that begin and end as an object does: most of what is no JSON is cut off somewhere."""
+    braces: Mask = (lines.bytes[lines.starts] == ord("{")) & (lines.bytes[lines.ends - 2] == ord("}"))
+    return braces
 
 
 def _read(lines: Lines, plain: Mask, keys: Sequence[str]) -> Iterable[Texts]:
@@ -140,7 +170,8 @@ def _read_one_by_one(lines: Lines, chosen: Indices) -> tuple[Texts, list[Rejecte
                 continue
             at.append(line)
             records.append(record)
-            names.update(dict.fromkeys(record))
+            if not record.keys() <= names.keys():
+                names.update(dict.fromkeys(record))
     columns = {name: pa.array([record.get(name) for record in records], pa.string()) for name in names}
     return Texts(np.array(at, dtype=np.int64), columns), rejects, np.array(skipped, dtype=np.int64)
 
@@ -155,7 +186,10 @@ def read_record(text: str) -> dict[str, str | None]:
             raise ValueError(f"not JSON: {error}") from None
     if not isinstance(record, dict):
         raise ValueError("not a JSON object")
-    return {name: _text(value) for name, value in record.items()}
+    return {
+        name: _text(value) if type(value) is not str else None if value in NULLS else value
+        for name, value in record.items()
+    }
 
 
 TAGS = re.compile(r'(?<="callerPrincipalTags")(\s*:\s*)"(\{.*?\})"(?=\s*[,}])', re.DOTALL)
@@ -173,11 +207,11 @@ def _repaired(text: str) -> object:
 
 
 def _text(value: object) -> str | None:
-    """A JSON value as text: as polars writes it."""
-    if isinstance(value, str):
-        return None if value in NULLS else value
+    """A JSON value that is no text, as text: as polars writes it."""
     if value is None:
         return None
+    if type(value) is int:
+        return str(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
         return str(int(value))
     return json.dumps(value, ensure_ascii=False)
