@@ -12,11 +12,26 @@ import duckdb
 import pyarrow as pa
 
 from ingest.lake import vocabulary
-from ingest.lake.declarations import ALB_ACCESS, ALB_CONNECTION, LATTICE_ACCESS, ROLLUPS, VPC_FLOW
+from ingest.lake.declarations import (
+    ALB_ACCESS,
+    ALB_CONNECTION,
+    CALL_HOURS,
+    CALL_MINUTES,
+    ENDPOINT_HOURS,
+    FLOW_HOURS,
+    LATTICE_ACCESS,
+    VPC_FLOW,
+)
 from ingest.lake.schema import Table
 
-_SOURCES = (LATTICE_ACCESS, ALB_ACCESS, ALB_CONNECTION, VPC_FLOW)
 _REQUESTS = "batch_requests"
+_FEEDS = {
+    CALL_MINUTES: (LATTICE_ACCESS, ALB_ACCESS),
+    CALL_HOURS: (LATTICE_ACCESS, ALB_ACCESS),
+    ENDPOINT_HOURS: (LATTICE_ACCESS, ALB_ACCESS, ALB_CONNECTION),
+    FLOW_HOURS: (VPC_FLOW,),
+}
+_SOURCES = (LATTICE_ACCESS, ALB_ACCESS, ALB_CONNECTION, VPC_FLOW)
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -34,12 +49,16 @@ def roll_up(rows: Mapping[str, pa.Table], connection: duckdb.DuckDBPyConnection 
     ignored, missing ones are empty. `connection` is one made by `connect`; without it one is made for this call.
     """
     used = connection or connect()
-    for table in _SOURCES:
-        used.register(table.name, rows.get(table.name, table.empty()))
+    given = {table: rows.get(table.name, table.empty()) for table in _SOURCES}
+    for table, batch in given.items():
+        used.register(table.name, batch)
     for name in (*vocabulary.SELECTS, _REQUESTS):
         used.execute(f"create or replace temp view {name} as {vocabulary.sql(name)}")
     try:
-        return {table.name: _aggregate(used, table) for table in ROLLUPS}
+        return {
+            rollup.name: _aggregate(used, rollup) if any(given[table].num_rows for table in feeds) else rollup.empty()
+            for rollup, feeds in _FEEDS.items()
+        }
     finally:
         for table in _SOURCES:
             used.unregister(table.name)
@@ -47,6 +66,6 @@ def roll_up(rows: Mapping[str, pa.Table], connection: duckdb.DuckDBPyConnection 
             used.close()
 
 
-def _aggregate(connection: duckdb.DuckDBPyConnection, table: Table) -> pa.Table:
-    result = connection.execute(vocabulary.sql(table.name)).to_arrow_table()
-    return result.select(table.names).cast(table.arrow)
+def _aggregate(connection: duckdb.DuckDBPyConnection, rollup: Table) -> pa.Table:
+    result = connection.execute(vocabulary.sql(rollup.name)).to_arrow_table()
+    return result.select(rollup.names).cast(rollup.arrow)

@@ -1,0 +1,391 @@
+"""Rollups: the vocabulary's definitions one by one, and that any split of a batch sums to the whole."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.lake import vocabulary
+from ingest.lake.declarations import ALB_ACCESS, ALB_CONNECTION, LATTICE_ACCESS, ROLLUPS, VPC_FLOW
+from ingest.lake.rollups import connect, roll_up
+from tests.queries.lake_of import NINE, alb, denied, flow, lattice, role, service, table_of
+
+MEASURES = {"requests", "bytes_in", "bytes_out", "sightings", "flows", "packets", "bytes"}
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect() as made:
+        yield made
+
+
+def request(connection: duckdb.DuckDBPyConnection, table: str, row: Any) -> dict[str, Any]:
+    """The row in the common vocabulary."""
+    for source in (LATTICE_ACCESS, ALB_ACCESS):
+        rows = [row] if source.name == table else []
+        connection.register(source.name, table_of(source, rows))
+    select = vocabulary.sql(table.replace("access", "requests"))
+    (found,) = connection.execute(select).to_arrow_table().to_pylist()
+    return dict(found)
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind", "outcome", "auth_decision", "denied_by"),
+    [
+        ({}, "http", "ok", "allowed", None),
+        ({"response_code": 301}, "http", "ok", "allowed", None),
+        ({"response_code": 404}, "http", "client_error", "allowed", None),
+        ({"response_code": 403}, "http", "client_error", "allowed", "application"),
+        ({"response_code": 500}, "http", "server_error", "allowed", None),
+        ({"response_code": 504, "failure_reason": "TargetDataTimeout"}, "http", "no_response", "allowed", None),
+        ({"response_code": 500, "failure_reason": "TargetConnectionError"}, "http", "no_response", "allowed", None),
+        ({"response_code": 502, "failure_reason": "TargetProtocolError"}, "http", "server_error", "allowed", None),
+        ({"response_code": 400, "failure_reason": "ClientConnectionClosed"}, "http", "no_response", "allowed", None),
+        ({"resolved_user": None}, "http", "ok", "not_evaluated", None),
+        ({"resolved_user": "Unknown"}, "http", "ok", "not_evaluated", None),
+        ({"resolved_user": "Anonymous", "caller_principal": None}, "http", "ok", "allowed", None),
+        ({"grpc_response_code": 0}, "grpc", "ok", "allowed", None),
+        ({"grpc_response_code": 5}, "grpc", "client_error", "allowed", None),
+        ({"grpc_response_code": 7}, "grpc", "client_error", "allowed", "application"),
+        ({"grpc_response_code": 14}, "grpc", "server_error", "allowed", None),
+        ({"request_method": None, "response_code": None}, "tls", "ok", "allowed", None),
+        (
+            {"request_method": None, "response_code": None, "failure_reason": "TargetConnectionError"},
+            "tls",
+            "no_response",
+            "allowed",
+            None,
+        ),
+        (
+            {"request_method": None, "response_code": None, "failure_reason": "ConnectionDurationExceeded"},
+            "tls",
+            "ok",
+            "allowed",
+            None,
+        ),
+    ],
+)
+def test_lattice_outcomes(
+    connection: duckdb.DuckDBPyConnection,
+    columns: dict[str, Any],
+    kind: str,
+    outcome: str,
+    auth_decision: str,
+    denied_by: str | None,
+) -> None:
+    found = request(connection, "lattice_access", lattice("a", "b", ip="10.0.0.1", target="10.0.0.2", **columns))
+    assert (found["kind"], found["outcome"], found["auth_decision"], found["denied_by"]) == (
+        kind,
+        outcome,
+        auth_decision,
+        denied_by,
+    )
+
+
+@pytest.mark.parametrize("by", ["Service", "Network", "Identity"])
+def test_lattice_refusals_name_the_policy(connection: duckdb.DuckDBPyConnection, by: str) -> None:
+    found = request(connection, "lattice_access", denied("a", "b", by, ip="10.0.0.1"))
+    assert found["denied_by"] == f"{by.lower()}_policy"
+    assert (found["outcome"], found["auth_decision"], found["deny_reason"]) == ("denied", "denied", by)
+    # Never reached a target: the log cannot tell where the time went.
+    assert (found["front_door_ms"], found["target_ms"], found["response_ms"]) == (None, None, None)
+
+
+REFUSED = {"group": None, "target": None}
+
+
+@pytest.mark.parametrize(
+    ("columns", "outcome", "denied_by"),
+    [
+        ({}, "ok", None),
+        ({"elb_status_code": 403, "target_status_code": 403}, "client_error", "application"),
+        ({"elb_status_code": 404, "target_status_code": 404}, "client_error", None),
+        ({"elb_status_code": 500, "target_status_code": 500}, "server_error", None),
+        ({"elb_status_code": 504, "target_status_code": None}, "no_response", None),
+        ({"elb_status_code": 460, "target_status_code": None}, "no_response", None),
+        ({"elb_status_code": 503, "target_status_code": None, "target_ip": None}, "no_response", None),
+        ({"elb_status_code": 503, "target_status_code": 503}, "server_error", None),
+        ({"elb_status_code": 502, "target_status_code": None, "error_reason": "LambdaUnhandled"}, "server_error", None),
+        ({"elb_status_code": 403, **REFUSED, "actions_executed": "waf"}, "denied", "waf"),
+        ({"elb_status_code": 403, **REFUSED, "actions_executed": "waf,fixed-response"}, "denied", "waf"),
+        ({"elb_status_code": 403, **REFUSED, "actions_executed": "waf-failed,fixed-response"}, "denied", "alb_rule"),
+        ({"elb_status_code": 403, **REFUSED, "actions_executed": "fixed-response"}, "denied", "alb_rule"),
+        ({"elb_status_code": 404, **REFUSED, "actions_executed": "fixed-response"}, "client_error", None),
+        ({"elb_status_code": 401, **REFUSED, "actions_executed": "authenticate"}, "denied", "alb_auth"),
+        ({"elb_status_code": 401, **REFUSED, "error_reason": "JWTHeaderNotPresent"}, "denied", "alb_auth"),
+        ({"elb_status_code": 302, **REFUSED, "actions_executed": "authenticate"}, "ok", None),
+        ({"elb_status_code": 400, **REFUSED}, "client_error", None),
+    ],
+)
+def test_alb_outcomes(
+    connection: duckdb.DuckDBPyConnection, columns: dict[str, Any], outcome: str, denied_by: str | None
+) -> None:
+    forwarded = {"target": "10.0.0.2", "group": "g", **columns}
+    found = request(connection, "alb_access", alb("app/e/1", "h.example.com", ip="10.0.0.1", **forwarded))
+    assert (found["outcome"], found["denied_by"]) == (outcome, denied_by)
+
+
+def test_latency_is_milliseconds_in_both(connection: duckdb.DuckDBPyConnection) -> None:
+    a = request(connection, "lattice_access", lattice("a", "b", ip="10.0.0.1", target="10.0.0.2"))
+    b = request(connection, "alb_access", alb("app/e/1", "h", ip="10.0.0.1", target="10.0.0.2", group="g"))
+    for found in (a, b):
+        parts = [found[name] for name in ("latency_ms", "front_door_ms", "target_ms", "response_ms")]
+        assert parts == pytest.approx([10, 1, 8, 1])
+
+
+def test_alb_without_processing_times_has_the_time_between_its_stamps(connection: duckdb.DuckDBPyConnection) -> None:
+    row = alb("app/e/1", "h", ip="10.0.0.1", group="g", elb_status_code=504, time=NINE + timedelta(seconds=60))
+    found = request(connection, "alb_access", row)
+    assert (found["latency_ms"], found["target_ms"]) == (60_000, None)
+
+
+def test_websockets_have_no_latency(connection: duckdb.DuckDBPyConnection) -> None:
+    row = alb("app/e/1", "h", ip="10.0.0.1", target="10.0.0.2", group="g", type="wss", elb_status_code=101)
+    found = request(connection, "alb_access", row)
+    assert (found["kind"], found["latency_ms"], found["outcome"]) == ("websocket", None, "ok")
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("role_of('arn:aws:sts::1:assumed-role/R/s')", "arn:aws:iam::1:role/R"),
+        ("role_of('arn:aws-cn:sts::1:assumed-role/R/s')", "arn:aws-cn:iam::1:role/R"),
+        ("role_of('arn:aws:iam::1:user/u')", "arn:aws:iam::1:user/u"),
+        ("role_of('Anonymous')", None),
+        ("session_of('arn:aws:sts::1:assumed-role/R/s')", "s"),
+        ("session_of('arn:aws:iam::1:user/u')", None),
+        ("account_of('arn:aws:iam::1:user/u')", "1"),
+        ("host_of('https://API.example.com:443/x?y=1')", "api.example.com"),
+        ("host_of('http://[fd00::1]:80/')", "fd00::1"),
+        ("host_of('http://host:80-')", "host"),
+        ("host_of('-')", None),
+        ("path_of('https://h:1/a/b?token=secret')", "/a/b"),
+        ("path_of('https://h:1')", "/"),
+        ("path_of('/a?token=secret')", "/a"),
+        ("is_private('10.1.1.1')", True),
+        ("is_private('172.16.0.1')", True),
+        ("is_private('172.32.0.1')", False),
+        ("is_private('172.2.0.1')", False),
+        ("is_private('100.64.0.1')", True),
+        ("is_private('100.128.0.1')", False),
+        ("is_private('fd8a::1')", True),
+        ("is_private('203.0.113.1')", False),
+        ("is_lattice_address('169.254.171.40')", True),
+        ("is_lattice_address('169.254.169.254')", False),
+        ("is_lattice_address('129.224.127.1')", True),
+        ("is_lattice_address('129.224.128.1')", False),
+        ("is_lattice_address('fd00:ec2:80::a9fe:ab41')", True),
+        ("is_own_domain('a.example.com')", True),
+        ("is_own_domain('a-1.us-east-1.elb.amazonaws.com')", False),
+        ("is_own_domain('x.vpc-lattice-svcs.us-east-1.on.aws')", False),
+        ("is_own_domain('10.0.0.1')", False),
+        ("is_own_domain('localhost')", False),
+        ("caller_key(null, null, 'vpc-a', '10.0.0.1')", "vpc-a/10.0.0.1"),
+        ("caller_key(null, null, null, '10.0.0.1')", "/10.0.0.1"),
+        ("caller_key(null, null, null, '203.0.113.9')", "internet"),
+        ("caller_key(null, null, null, '169.254.171.9')", "lattice"),
+        ("caller_key(null, 'CN=a', 'vpc-a', '10.0.0.1')", "CN=a"),
+        ("latency_bucket(0)", -1),
+        ("latency_bucket(100)", math.floor(math.log(100) / math.log(1.1))),
+        ("latency_bucket(null)", None),
+        ("hour_of(timestamptz '2026-03-10 09:59:59.999999+00')", NINE),
+        ("minute_of(timestamptz '2026-03-10 09:00:59.999999+00')", NINE),
+    ],
+)
+def test_macros(connection: duckdb.DuckDBPyConnection, expression: str, value: object) -> None:
+    (found,) = connection.execute(f"select {expression} as value").to_arrow_table().to_pylist()
+    assert found["value"] == value
+
+
+def only(rows: pa.Table) -> dict[str, Any]:
+    (row,) = rows.to_pylist()
+    return dict(row)
+
+
+def test_a_call_is_counted_by_minute_with_raw_ids() -> None:
+    row = lattice("orders", "payments", ip="10.0.0.1", target="10.0.0.2", start_time=NINE + timedelta(seconds=61))
+    made = roll_up({"lattice_access": table_of(LATTICE_ACCESS, [{**row, "repeat": 3}])})
+    found = only(made["call_minutes"])
+    assert found["minute"] == NINE + timedelta(minutes=1)
+    assert (found["service"], found["caller_key"]) == (service("payments"), role("orders"))
+    assert (found["requests"], found["bytes_in"], found["bytes_out"]) == (3, 300, 3000)
+    assert (found["host"], found["signed"], found["ip_version"], found["status_class"]) == (
+        "payments.svc.example.com",
+        True,
+        4,
+        2,
+    )
+
+
+def test_a_host_that_reached_no_target_is_other() -> None:
+    rows = [denied("a", "b", "Service", ip="10.0.0.1", host_header=f"invented-{n}.example.com") for n in range(5)]
+    found = only(roll_up({"lattice_access": table_of(LATTICE_ACCESS, rows)})["call_minutes"])
+    assert (found["host"], found["requests"]) == ("other", 5)
+
+
+def test_parts_of_latency_are_counted_apart() -> None:
+    row = lattice("a", "b", ip="10.0.0.1", target="10.0.0.2")
+    made = roll_up({"lattice_access": table_of(LATTICE_ACCESS, [row])})["call_hours"].to_pylist()
+    # 10 ms, of them 1 + 8 + 1: ln 10 / ln 1.1 = 24.2, ln 1 = 0, ln 8 / ln 1.1 = 21.8
+    assert {row["part"]: row["bucket"] for row in made} == {"total": 24, "front_door": 0, "target": 21, "response": 0}
+
+
+def test_endpoints_are_sources_targets_and_nodes() -> None:
+    tables = {
+        "lattice_access": table_of(LATTICE_ACCESS, [lattice("a", "b", ip="10.0.0.1", target="10.0.0.2")]),
+        "alb_access": table_of(
+            ALB_ACCESS, [alb("app/e/1", "h", ip="10.0.0.3", target="10.0.0.4", group="g", ip_address="10.0.9.1")]
+        ),
+        "alb_connection": table_of(
+            ALB_CONNECTION,
+            [
+                {
+                    "timestamp": NINE,
+                    "client_ip": "10.0.0.3",
+                    "leaf_client_cert_subject": "CN=c",
+                    "tls_verify_status": status,
+                }
+                for status in ("Success", "Failed:ClientCertExpired")
+            ],
+        ),
+    }
+    found = {(r["side"], r["ip"], r["port"], r["sightings"]) for r in roll_up(tables)["endpoint_hours"].to_pylist()}
+    assert found == {
+        ("source", "10.0.0.1", None, 1),
+        ("source", "10.0.0.3", None, 1),
+        ("target", "10.0.0.2", 8080, 1),
+        ("target", "10.0.0.4", 8080, 1),
+        ("node", "10.0.9.1", None, 1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("forward", "back"),
+    [
+        # SYN opens, SYN-ACK answers, even where the server's port is the higher one.
+        ({"tcp_flags": 3, "srcport": 40_000, "dstport": 50_000}, {"tcp_flags": 19}),
+        # No flags: the lower port serves.
+        ({"tcp_flags": None, "srcport": 40_000, "dstport": 5432}, {"tcp_flags": None}),
+        ({"tcp_flags": 0, "srcport": 40_000, "dstport": 8080}, {"tcp_flags": 0}),
+        # gRPC's usual port lies among the ephemeral ones.
+        ({"tcp_flags": 0, "srcport": 40_000, "dstport": 50_051}, {"tcp_flags": 0}),
+    ],
+)
+def test_replies_are_folded_into_their_connection(forward: dict[str, Any], back: dict[str, Any]) -> None:
+    port = forward["dstport"]
+    there = flow("10.0.0.1", "10.0.0.2", port, vpc="vpc-a", direction="egress", **forward)
+    here = {
+        **there,
+        "srcaddr": "10.0.0.2",
+        "pkt_srcaddr": "10.0.0.2",
+        "dstaddr": "10.0.0.1",
+        "pkt_dstaddr": "10.0.0.1",
+        "srcport": port,
+        "dstport": 40_000,
+        "flow_direction": "ingress",
+        **back,
+    }
+    found = only(roll_up({"vpc_flow": table_of(VPC_FLOW, [there, here])})["flow_hours"])
+    assert (found["src_ip"], found["dst_ip"], found["server_port"]) == ("10.0.0.1", "10.0.0.2", port)
+    assert (found["direction"], found["flows"], found["bytes"]) == ("egress", 2, 2000)
+
+
+def test_packet_addresses_win_over_interface_addresses() -> None:
+    row = flow("10.0.0.9", "10.0.0.2", 80, vpc="vpc-a", direction="egress", srcaddr="10.0.0.1")
+    assert only(roll_up({"vpc_flow": table_of(VPC_FLOW, [row])})["flow_hours"])["src_ip"] == "10.0.0.9"
+
+
+def test_a_scan_of_high_ports_is_one_row_and_of_low_ports_one_each() -> None:
+    def scan(port: int) -> Any:
+        return flow("10.0.0.1", "10.0.0.2", port, vpc="vpc-a", direction="ingress", action="REJECT")
+
+    rows = [scan(port) for port in (22, 80, *range(33_000, 33_100))]
+    found = roll_up({"vpc_flow": table_of(VPC_FLOW, rows)})["flow_hours"].to_pylist()
+    assert {row["server_port"]: row["flows"] for row in found} == {22: 1, 80: 1, None: 100}
+
+
+def test_nodata_is_no_flow() -> None:
+    row = {**flow("10.0.0.1", "10.0.0.2", 80, vpc="vpc-a", direction="egress"), "log_status": "NODATA"}
+    assert roll_up({"vpc_flow": table_of(VPC_FLOW, [row])})["flow_hours"].num_rows == 0
+
+
+def test_schemas_are_the_declared_ones_even_for_nothing() -> None:
+    made = roll_up({})
+    assert {name: rows.schema for name, rows in made.items()} == {table.name: table.arrow for table in ROLLUPS}
+
+
+ADDRESSES = st.sampled_from(["10.0.0.1", "10.0.0.2", "203.0.113.5", "fd00::1", "169.254.171.3"])
+MOMENTS = st.integers(0, 7200).map(lambda s: datetime(2026, 3, 10, 23, tzinfo=UTC) + timedelta(seconds=s))
+
+
+@st.composite
+def lattice_rows(draw: st.DrawFn) -> Any:
+    time = draw(MOMENTS)
+    return lattice(
+        draw(st.sampled_from(["a", "b", None])),
+        draw(st.sampled_from(["x", "y"])),
+        ip=draw(ADDRESSES),
+        target=draw(st.sampled_from(["10.0.1.1", None])),
+        start_time=time,
+        response_code=draw(st.sampled_from([200, 403, 500, None])),
+        duration=draw(st.integers(0, 10_000)),
+        day=time.date(),
+    )
+
+
+@st.composite
+def flow_rows(draw: st.DrawFn) -> Any:
+    time = draw(MOMENTS)
+    return flow(
+        draw(ADDRESSES),
+        draw(ADDRESSES),
+        draw(st.sampled_from([80, 5432, 45_000])),
+        vpc=draw(st.sampled_from(["vpc-a", "vpc-b"])),
+        direction=draw(st.sampled_from(["ingress", "egress"])),
+        action=draw(st.sampled_from(["ACCEPT", "REJECT"])),
+        start_time=time,
+        tcp_flags=draw(st.sampled_from([0, 2, 18, None])),
+        bytes=draw(st.one_of(st.none(), st.integers(0, 1000))),
+        day=time.date(),
+    )
+
+
+def summed(*batches: dict[str, pa.Table]) -> dict[str, Counter[tuple[Any, ...]]]:
+    """By rollup: the sum of each measure by all other columns."""
+    sums: dict[str, Counter[tuple[Any, ...]]] = {}
+    for batch in batches:
+        for name, rows in batch.items():
+            for row in rows.to_pylist():
+                key = tuple(value for column, value in row.items() if column not in MEASURES)
+                for measure in MEASURES & set(row):
+                    sums.setdefault(name, Counter())[(*key, measure)] += row[measure]
+    return sums
+
+
+CONNECTION = connect()
+
+
+def rolled(requests: list[dict[str, Any]], flows: list[dict[str, Any]]) -> dict[str, pa.Table]:
+    tables = {"lattice_access": table_of(LATTICE_ACCESS, requests), "vpc_flow": table_of(VPC_FLOW, flows)}
+    return roll_up(tables, CONNECTION)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(lattice_rows(), max_size=12), st.lists(flow_rows(), max_size=12), st.data())
+def test_any_split_sums_to_the_whole(
+    requests: list[dict[str, Any]], flows: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    i, j = data.draw(st.integers(0, len(requests))), data.draw(st.integers(0, len(flows)))
+    whole = rolled(requests, flows)
+    assert summed(rolled(requests[:i], flows[:j]), rolled(requests[i:], flows[j:])) == summed(whole)
+    assert sum(row["requests"] for row in whole["call_minutes"].to_pylist()) == len(requests)
+    assert sum(row["flows"] for row in whole["flow_hours"].to_pylist()) == len(flows)
