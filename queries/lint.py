@@ -57,7 +57,11 @@ def problems_of(report: Report, session: Session) -> Iterator[str]:
     for name in shadowed(report):
         yield f"column {name} is named like a parameter: qualify it"
     if used == set(report.parameters):
-        description = session.connection.execute(report.sql, report.bind(session)).description or []
+        try:
+            description = session.connection.execute(report.sql, report.bind(session)).description or []
+        except duckdb.Error as error:
+            yield f"does not run on an empty lake: {error}"
+            return
         yield from _compare([(d[0], str(d[1])) for d in description], [(c.name, c.type) for c in report.columns])
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import write_deltalake
 
-from ingest.lake.declarations import ROLLUPS, SOURCE_TABLES, TABLES
+from ingest.lake.declarations import TABLES
 from ingest.lake.rollups import roll_up
 from ingest.lake.schema import Table
 from ingest.lake.tables import Lake
@@ -149,23 +149,23 @@ def table_of(table: Table, rows: Iterable[Row]) -> pa.Table:
     return pa.Table.from_pylist(made, schema=table.arrow)
 
 
-def lake_of(folder: Path, given: Mapping[str, Sequence[Row]]) -> Lake:
-    """A lake holding the given rows by table, and the rollups of them."""
+def lake_of(folder: Path | str, given: Mapping[str, Sequence[Row]], storage: Mapping[str, str] | None = None) -> Lake:
+    """A lake in a folder or at an s3:// URI, holding the given rows by table and the rollups of them."""
+    lake = Lake(str(folder), storage)
     tables = {name: table_of(TABLES[name], rows) for name, rows in given.items()}
-    rollups = roll_up({table.name: tables[table.name] for table in SOURCE_TABLES if table.name in tables})
-    for name, rows in {**rollups, **tables}.items():
+    for name, rows in {**roll_up(tables), **tables}.items():
         if rows.num_rows:
-            write_deltalake(str(folder / name), rows, partition_by=[TABLES[name].partition or ""][: _parts(name)])
-    return Lake(str(folder))
-
-
-def _parts(name: str) -> int:
-    return 1 if TABLES[name].partition else 0
+            partition = TABLES[name].partition
+            write_deltalake(
+                lake.table_uri(TABLES[name]),
+                rows,
+                mode="append",
+                partition_by=[partition] if partition else None,
+                storage_options=lake.storage or None,
+            )
+    return lake
 
 
 def session_on(folder: Path, **given: Sequence[Row]) -> Session:
     """An open session on a lake of those rows."""
     return open_session(lake_of(folder, given))
-
-
-ROLLUP_NAMES = tuple(table.name for table in ROLLUPS)

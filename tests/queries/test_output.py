@@ -1,0 +1,83 @@
+"""Output: hostile text stays text, and every form is whole for zero rows too."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ingest.errors import QueryError
+from queries.output import Format, visible, write
+
+ROWS = pa.table(
+    {
+        "agent": ["[red]x[/red]", "\x1b[2Jgone\u202e", None],
+        "n": pa.array([1, 2, None], pa.int64()),
+        "when": pa.array([datetime(2026, 3, 10, 9, tzinfo=UTC)] * 3, pa.timestamp("us", tz="UTC")),
+    }
+)
+
+
+def written(rows: pa.Table, form: Format, tmp_path: Path) -> bytes:
+    path = tmp_path / "out"
+    write(rows, form, path)
+    return path.read_bytes()
+
+
+def test_tables_show_markup_and_control_characters_as_text(tmp_path: Path) -> None:
+    text = written(ROWS, Format.TABLE, tmp_path).decode()
+    assert "[red]x[/red]" in text
+    assert r"\x1b[2Jgone\u202e" in text
+    assert "\x1b" not in text
+    assert "2026-03-10 09:00:00" in text
+
+
+def test_column_names_are_not_markup_either(tmp_path: Path) -> None:
+    assert "[bold]" in written(pa.table({"[bold]": [1]}), Format.TABLE, tmp_path).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("plain text", "plain text"), ("a\nb", r"a\nb"), ("\u2066x", r"\u2066x"), ("größe 東京", "größe 東京")],
+)
+def test_visible(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+def test_csv_has_a_header_without_rows(tmp_path: Path) -> None:
+    assert written(ROWS.slice(0, 0), Format.CSV, tmp_path).decode().strip() == '"agent","n","when"'
+
+
+def test_csv_of_lists_is_json_text(tmp_path: Path) -> None:
+    assert written(pa.table({"l": [[1, 2]]}), Format.CSV, tmp_path).decode().splitlines() == ['"l"', '"[1,2]"']
+
+
+def test_json_keeps_everything(tmp_path: Path) -> None:
+    rows = ROWS.append_column("sum", pa.array([Decimal(3), Decimal("2.5"), None], pa.decimal128(38, 1)))
+    found = json.loads(written(rows, Format.JSON, tmp_path))
+    assert found[1]["agent"] == "\x1b[2Jgone\u202e"
+    assert [row["sum"] for row in found] == [3, 2.5, None]
+    assert found[0]["when"] == "2026-03-10T09:00:00+00:00"
+
+
+def test_parquet_comes_back_equal(tmp_path: Path) -> None:
+    write(ROWS, Format.PARQUET, tmp_path / "out.parquet")
+    assert pq.read_table(tmp_path / "out.parquet").equals(ROWS)
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="no-such-folder"):
+        write(ROWS, Format.CSV, tmp_path / "no-such-folder" / "out")
+
+
+def test_csv_is_the_form_of_pipes(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr("sys.stdout", pipe)
+    write(ROWS.select(["n"]), None, None)
+    assert pipe.buffer.getvalue().decode().splitlines()[0] == '"n"'
