@@ -7,13 +7,15 @@ Coordinates fill the box `WIDTH` x `HEIGHT`; y grows downward.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 WIDTH = 1000.0
 HEIGHT = 667.0
 _SWEEPS = 8
+_RING = 3
+"""Members up to which a ring of callers shares a column; a larger one is opened, or a mesh would be one tall column."""
 _THROUGH = 0.5
 """Height an edge passing through a column takes, where a node takes 1."""
 
@@ -24,7 +26,7 @@ _Item = str | tuple[str, str, int]
 
 
 def columns(edges: Iterable[Pair]) -> dict[str, int]:
-    """Column of every node: one right of its rightmost caller; nodes that call each other in a ring share one.
+    """Column of every node: one right of its rightmost caller; nodes that call each other in a small ring share one.
 
     A node that nobody calls stands right before the first one it calls, so its edges stay short.
     """
@@ -32,6 +34,7 @@ def columns(edges: Iterable[Pair]) -> dict[str, int]:
     for caller, callee in sorted(set(edges)):
         after.setdefault(caller, set()).add(callee)
         after.setdefault(callee, set())
+    _open(after)
     ring = rings(after)
     beyond: dict[str, set[str]] = defaultdict(set)
     called: set[str] = set()
@@ -49,6 +52,30 @@ def columns(edges: Iterable[Pair]) -> dict[str, int]:
         if node not in called and beyond[node]:
             column[node] = min(column[callee] for callee in beyond[node]) - 1
     return {node: column[ring[node]] for node in sorted(after)}
+
+
+def _open(after: Mapping[str, set[str]]) -> None:
+    """Take out the calls that lead back (to a node still being walked) inside rings of more than `_RING` members."""
+    ring = rings(after)
+    size = Counter(ring.values())
+    for root in sorted(after):
+        walked: set[str] = set()
+        if size[ring[root]] <= _RING or root != ring[root]:
+            continue
+        path = {root}
+        work = [(root, iter(sorted(after[root])))]
+        while work:
+            node, callees = work[-1]
+            callee = next((c for c in callees if ring[c] == ring[root]), None)
+            if callee is None:
+                work.pop()
+                path.discard(node)
+                walked.add(node)
+            elif callee in path:
+                after[node].discard(callee)
+            elif callee not in walked:
+                path.add(callee)
+                work.append((callee, iter(sorted(after[callee]))))
 
 
 def rings(after: Mapping[str, Iterable[str]]) -> dict[str, str]:

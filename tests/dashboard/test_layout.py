@@ -27,6 +27,11 @@ def test_nodes_that_call_each_other_in_a_ring_share_a_column() -> None:
     assert rings({"a": ["b"], "b": ["c"], "c": ["b"]}) == {"a": "a", "b": "b", "c": "b"}
 
 
+def test_a_large_ring_is_opened_into_columns() -> None:
+    ring = [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e"), ("e", "a")]
+    assert columns([("x", "a"), *ring]) == {"x": 0, "a": 1, "b": 2, "c": 3, "d": 4, "e": 5}
+
+
 def test_a_caller_that_nobody_calls_stands_right_before_what_it_calls() -> None:
     column = columns([*CHAIN, ("admin", "ledger")])
     assert column["admin"] == column["ledger"] - 1
