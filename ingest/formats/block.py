@@ -47,13 +47,17 @@ class Block:
     r"""Whole lines of one or more objects of one layout.
 
     `data` holds the lines, each ended by `\n`; `keys[i]` is the key of the i-th object and `line_counts[i]` how many of
-    the lines are its own. `layout` is what the format's `layout` function said of them all.
+    the lines are its own. `layout` is what the format's `layout` function said of them all. Of an object that is read
+    in pieces, `first_lines[i]` and `first_offsets[i]` say where the piece begins: the number of its first line, and its
+    first byte; without them every object begins at line 1 and byte 0.
     """
 
     data: bytes
     keys: Sequence[ObjectKey]
     line_counts: Sequence[int]
     layout: str
+    first_lines: Sequence[int] = ()
+    first_offsets: Sequence[int] = ()
 
     @cached_property
     def controls(self) -> Indices:
@@ -78,8 +82,15 @@ class Block:
     def line_of(self) -> npt.NDArray[np.int32]:
         """For each line, its number in its object, from 1."""
         counts = np.asarray(self.line_counts, dtype=np.int64)
-        firsts = np.repeat(np.cumsum(counts) - counts, counts)
-        return (np.arange(len(firsts)) - firsts + 1).astype(np.int32)
+        number = np.asarray(self.first_lines or [1] * len(self.keys), dtype=np.int64)
+        firsts = np.repeat(self._first_at - number, counts)
+        return (np.arange(len(firsts)) - firsts).astype(np.int32)
+
+    @cached_property
+    def _first_at(self) -> Indices:
+        """For each object, the block's line that is its first."""
+        counts = np.asarray(self.line_counts, dtype=np.int64)
+        return np.cumsum(counts) - counts
 
     def start(self, at: int) -> int:
         """Offset of a line in `data`."""
@@ -91,8 +102,9 @@ class Block:
 
     def offset(self, at: int) -> int:
         """Offset of a line within its own (decompressed) object."""
-        first = at - int(self.line_of[at]) + 1
-        return self.start(at) - self.start(first)
+        of = int(self.object_of[at])
+        begin = self.first_offsets[of] if self.first_offsets else 0
+        return self.start(at) - self.start(int(self._first_at[of])) + begin
 
     def __len__(self) -> int:
         return int(sum(self.line_counts))

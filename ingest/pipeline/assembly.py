@@ -1,15 +1,17 @@
-"""From objects' bytes to admitted rows: decompress, recognise, put small objects together, parse.
+"""From objects' bytes to admitted rows: decompress, recognise, put small objects together, parse, apply the rules.
 
 Objects of one format and layout share blocks of some tens of megabytes, so 5,000 small files cost little more than one
-large one. What cannot be decompressed or recognised becomes rejects of that object; it never stops the others.
+large one, and a large one is read in such blocks. What cannot be decompressed or recognised becomes rejects of that
+object; it never stops the others.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from types import ModuleType
 
 import numpy as np
@@ -19,15 +21,17 @@ import pyarrow.compute as pc
 
 from ingest import formats
 from ingest.formats.block import Block, Reason, Rejected
-from ingest.formats.compression import decompress
 from ingest.formats.object_key import ObjectKey, parse_key
 from ingest.lake.declarations import VPC_FLOW
 from ingest.lake.schema import Table
 from ingest.pipeline.admission import Lines, admit, out_of_range, reject_row, reject_rows, with_lineage
-from ingest.sources import SourceObject
+from ingest.pipeline.pieces import LONGEST_LINE, Damage, Piece, pieces
+from ingest.pipeline.rules import NO_RULES, Rules
+from ingest.sources import Body, SourceObject
 
 _BLOCK_BYTES = 32 * 1024 * 1024
 _HEAD_BYTES = 64 * 1024
+_PARQUET = b"PAR1"
 _Numbers = npt.NDArray[np.int32]
 
 
@@ -40,14 +44,15 @@ class Outcome:
     format: str | None = None
     rows: int = 0
     rejects: int = 0
+    dropped: int = 0
     skipped: int = 0
     min_time: datetime | None = None
     max_time: datetime | None = None
 
     @property
     def records(self) -> int:
-        """Rows and rejects; what drop rules removed is counted in the ledger as its own part."""
-        return self.rows + self.rejects
+        """All that the object holds: what became rows, what could not be read, what drop rules removed."""
+        return self.rows + self.rejects + self.dropped
 
 
 @dataclass
@@ -57,59 +62,93 @@ class _Pending:
     bodies: list[bytes] = field(default_factory=list)
     keys: list[ObjectKey] = field(default_factory=list)
     line_counts: list[int] = field(default_factory=list)
+    first_lines: list[int] = field(default_factory=list)
+    first_offsets: list[int] = field(default_factory=list)
     size: int = 0
+
+    def add(self, key: ObjectKey, piece: Piece, count: int, first_line: int) -> None:
+        """One object's piece, after the others."""
+        self.bodies.append(piece.data)
+        self.keys.append(key)
+        self.line_counts.append(count)
+        self.first_lines.append(first_line)
+        self.first_offsets.append(piece.offset)
+        self.size += len(piece.data)
+
+    def block(self, layout: str) -> Block:
+        """All of them, back to back."""
+        return Block(
+            b"".join(self.bodies),
+            self.keys,
+            self.line_counts,
+            layout,
+            tuple(self.first_lines),
+            tuple(self.first_offsets),
+        )
 
 
 class Assembly:
     """Takes objects one by one; `finish` gives their rows by table, their rejects and each object's outcome."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules = NO_RULES) -> None:
+        """Nothing is read yet; `touched` counts what each rule found."""
         self.outcomes: dict[str, Outcome] = {}
         self.rejects: list[dict[str, object]] = []
+        self.touched: Counter[str] = Counter()
+        self._rules = rules
         self._rows: dict[str, list[pa.Table]] = defaultdict(list)
         self._pending: dict[tuple[ModuleType, str], _Pending] = defaultdict(_Pending)
+        self._finished: dict[str, pa.Table] | None = None
         self._now = datetime.now(UTC)
 
-    def add(self, source: SourceObject, body: bytes) -> None:
-        """Read one object."""
+    def add(self, source: SourceObject, body: Body) -> None:
+        """Read one object; SourceError when a large one could not be read to its end, and the assembly is then void."""
         key = parse_key(source.uri)
         outcome = self.outcomes[key.uri] = Outcome(source, key)
-        if formats.is_test_object(key):
-            outcome.skipped = body.count(b"\n") + bool(body and not body.endswith(b"\n"))
+        whole, body = _begun(body)
+        if whole.startswith(_PARQUET):
+            self._add_parquet(outcome, whole if isinstance(body, bytes) else b"".join(body))
             return
-        unpacked = decompress(body)
-        if unpacked.data.startswith(b"PAR1"):
-            self._add_parquet(outcome, unpacked.data)
-            return
-        lines = self._add_text(outcome, unpacked.data)
-        if unpacked.damage:
-            self._reject_object(outcome, lines + 1, len(unpacked.data), Reason.DAMAGED_OBJECT, unpacked.damage, b"")
+        read_as: tuple[ModuleType, str] | None = None
+        lines = 0
+        for piece in pieces(body):
+            if isinstance(piece, Damage):
+                self._reject_object(outcome, lines + 1, piece.text_bytes, Reason.DAMAGED_OBJECT, piece.what, b"")
+                continue
+            count = piece.data.count(b"\n")
+            if formats.is_test_object(key):
+                outcome.skipped += count
+            elif piece.line_bytes:
+                self._reject_long_line(outcome, lines + 1, piece)
+            else:
+                read_as = read_as or self._recognise(outcome, piece.data)
+                self._add_lines(outcome, piece, count, lines + 1, read_as)
+            lines += count
 
-    def _add_text(self, outcome: Outcome, data: bytes) -> int:
-        if data and not data.endswith(b"\n"):
-            data += b"\n"
-        count = data.count(b"\n")
-        if not count:
-            return 0
+    def _recognise(self, outcome: Outcome, data: bytes) -> tuple[ModuleType, str] | None:
+        """The format that an object is read as, and its layout."""
         head = data[:_HEAD_BYTES]
         first = next((line for line in head.splitlines() if line.strip()), b"")
         module = formats.recognise(outcome.key, head)
         if module is None:
-            self._reject_lines(outcome, data, count)
-            return count
+            return None
         outcome.format = module.TABLE.name
-        pending = self._pending[module, module.layout(first)]
-        pending.bodies.append(data)
-        pending.keys.append(outcome.key)
-        pending.line_counts.append(count)
-        pending.size += len(data)
+        return module, module.layout(first)
+
+    def _add_lines(
+        self, outcome: Outcome, piece: Piece, count: int, first_line: int, read_as: tuple[ModuleType, str] | None
+    ) -> None:
+        if read_as is None:
+            self._reject_lines(outcome, piece, count, first_line)
+            return
+        pending = self._pending[read_as]
+        pending.add(outcome.key, piece, count, first_line)
         if pending.size >= _BLOCK_BYTES:
-            self._parse(module, module.layout(first))
-        return count
+            self._parse(*read_as)
 
     def _parse(self, module: ModuleType, layout: str) -> None:
         pending = self._pending.pop((module, layout))
-        block = Block(b"".join(pending.bodies), pending.keys, pending.line_counts, layout)
+        block = pending.block(layout)
         table: Table = module.TABLE
         parsed = module.parse(block)
         rows, lines, rejects = admit(table, parsed, block)
@@ -126,6 +165,13 @@ class Assembly:
                 setattr(outcome, name, getattr(outcome, name) + int(counts[i]))
 
     def _keep(self, table: Table, rows: pa.Table, lines: Lines) -> None:
+        gone = self._rules.dropped(table, rows, self.touched)
+        if gone is not None:
+            for i, count in enumerate(np.bincount(lines.object_of[gone], minlength=len(lines.keys)).tolist()):
+                self.outcomes[lines.keys[i].uri].dropped += count
+            rows = rows.filter(pa.array(~gone))
+            lines = Lines(lines.keys, lines.object_of[~gone], lines.line_of[~gone])
+        rows = self._rules.redacted(table, rows, self.touched)
         if not rows.num_rows:
             return
         self._rows[table.name].append(rows)
@@ -162,8 +208,13 @@ class Assembly:
             self._reject_object(outcome, int(numbers[at]), 0, reason, VPC_FLOW.time, str(values).encode())
         return rows.filter(pa.array(~bad)), numbers[~bad]
 
-    def _reject_lines(self, outcome: Outcome, data: bytes, count: int) -> None:
-        block = Block(data, [outcome.key], [count], "")
+    def _reject_long_line(self, outcome: Outcome, line: int, piece: Piece) -> None:
+        detail = f"a line of {piece.line_bytes:,} bytes; at most {LONGEST_LINE:,} are read"
+        self._reject_object(outcome, line, piece.offset, Reason.MALFORMED_LINE, detail, piece.data.rstrip(b"\n"))
+        self.rejects[-1]["raw_bytes"] = piece.line_bytes
+
+    def _reject_lines(self, outcome: Outcome, piece: Piece, count: int, first_line: int) -> None:
+        block = Block(piece.data, [outcome.key], [count], "", (first_line,), (piece.offset,))
         detail = "no log format eastwest reads begins like this"
         rejects = [Rejected(at, Reason.UNSUPPORTED_FORMAT, detail) for at in range(count) if block.line(at).strip()]
         outcome.skipped += count - len(rejects)
@@ -186,7 +237,21 @@ class Assembly:
         )
 
     def finish(self) -> dict[str, pa.Table]:
-        """Parse what waits; the rows of every table that has any."""
-        for module, layout in list(self._pending):
-            self._parse(module, layout)
-        return {name: pa.concat_tables(parts, promote_options="permissive") for name, parts in self._rows.items()}
+        """Parse what waits; the rows of every table that has any. Nothing can be added afterwards."""
+        if self._finished is None:
+            for module, layout in list(self._pending):
+                self._parse(module, layout)
+            self._rules.redact_rejects(self.rejects, self.touched)
+            self._finished = {
+                name: pa.concat_tables(parts, promote_options="permissive") for name, parts in self._rows.items()
+            }
+        return self._finished
+
+
+def _begun(body: Body) -> tuple[bytes, Body]:
+    """The body's first bytes (all of them when it is whole), and the body still complete."""
+    if isinstance(body, bytes):
+        return body, body
+    rest = iter(body)
+    first = next(rest, b"")
+    return first, chain([first], rest)

@@ -141,7 +141,7 @@ def _ledger_rows(outcomes: list[Outcome]) -> pa.Table:
                 "records": outcome.records,
                 "rows": outcome.rows,
                 "rejects": outcome.rejects,
-                "dropped": 0,
+                "dropped": outcome.dropped,
                 "skipped": outcome.skipped,
                 "min_time": outcome.min_time,
                 "max_time": outcome.max_time,

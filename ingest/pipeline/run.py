@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Event
 from time import monotonic
 from typing import Protocol
 
 import structlog
 
-from ingest.errors import SourceError
+from ingest.errors import EastwestError, SourceError
 from ingest.lake.tables import Lake
 from ingest.pipeline import batch as batches_
 from ingest.pipeline.assembly import Assembly
 from ingest.pipeline.plan import batches, new_objects
-from ingest.sources import Source, SourceObject
+from ingest.pipeline.rules import NO_RULES, Rules
+from ingest.sources import Body, Source, SourceObject
+
+Read = Callable[[Sequence[SourceObject]], Iterator[tuple[SourceObject, Body | SourceError]]]
 
 _log = structlog.get_logger(__name__)
 
 
+class StoppedError(Exception):
+    """Work given up because the process was told to stop; nothing of it is in the lake."""
+
+
 @dataclass
 class Summary:
-    """What a run did; `failed` names every object that could not be read, with the reason."""
+    """What a run did; `failed` names every object that could not be read, with the reason.
+
+    `rules` counts what each drop and redaction rule touched, by its key and table.
+    """
 
     objects: int = 0
     bytes: int = 0
     rows: Counter[str] = field(default_factory=Counter)
     rejects: int = 0
+    dropped: int = 0
     skipped: int = 0
+    rules: Counter[str] = field(default_factory=Counter)
     failed: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -40,7 +53,9 @@ class Summary:
         self.bytes += other.bytes
         self.rows += other.rows
         self.rejects += other.rejects
+        self.dropped += other.dropped
         self.skipped += other.skipped
+        self.rules += other.rules
         self.failed += other.failed
         self.seconds += other.seconds
 
@@ -71,10 +86,17 @@ def ingest(
     progress: Progress,
     since: datetime | None = None,
     until: datetime | None = None,
+    *,
+    rules: Rules = NO_RULES,
+    stop: Event | None = None,
 ) -> Summary:
-    """Read every new object of the window into the lake, exactly once, and say what came of it."""
+    """Read every new object of the window into the lake, exactly once, and say what came of it.
+
+    Once `stop` is set, batches that are being read are given up and those being committed are finished.
+    """
     started = monotonic()
     total = Summary()
+    stopping = stop or Event()
 
     def counted() -> Iterator[list[SourceObject]]:
         try:
@@ -89,7 +111,9 @@ def ingest(
     with ThreadPoolExecutor(limits.workers, thread_name_prefix="ingest") as pool:
         try:
             for batch in batches(counted(), limits.batch_objects, limits.batch_bytes):
-                running.add(pool.submit(_ingest_batch, source, lake, batch))
+                if stopping.is_set():
+                    break
+                running.add(pool.submit(ingest_batch, lake, batch, source.read, rules, stopping))
                 if len(running) >= limits.workers:
                     running = _collect(running, total, progress)
             while running:
@@ -104,38 +128,80 @@ def ingest(
 def _collect(running: set[Future[Summary]], total: Summary, progress: Progress) -> set[Future[Summary]]:
     done, pending = wait(running, return_when=FIRST_COMPLETED)
     for future in done:
+        if isinstance(future.exception(), StoppedError):
+            continue
         result = future.result()
         total.add(result)
         progress.done(result)
     return set(pending)
 
 
-def _ingest_batch(source: Source, lake: Lake, objects: Sequence[SourceObject]) -> Summary:
+def ingest_batch(lake: Lake, objects: Sequence[SourceObject], read: Read, rules: Rules, stop: Event) -> Summary:
+    """Read, parse and commit one batch; what could not be read or parsed is in the summary's `failed`.
+
+    Raises:
+        StoppedError: `stop` was set before the commit began.
+        LakeError: the lake cannot be written.
+    """
     started = monotonic()
-    assembly = Assembly()
     result = Summary()
-    for item, body in source.read(objects):
-        if isinstance(body, SourceError):
-            result.failed.append((item.uri, str(body)))
-            _log.warning("object not read", object=item.uri, error=str(body))
-            continue
-        assembly.add(item, body)
-    if assembly.outcomes:
+    for assembly in _assembled(objects, read, rules, stop, result):
         batches_.commit(lake, assembly)
-    for outcome in assembly.outcomes.values():
-        result.objects += 1
-        result.bytes += outcome.source.size
-        result.rejects += outcome.rejects
-        result.skipped += outcome.skipped
-        if outcome.format and outcome.rows:
-            result.rows[outcome.format] += outcome.rows
+        _count(assembly, result)
     _log.info(
         "batch committed",
         objects=result.objects,
         bytes=result.bytes,
         rows=result.rows.total(),
         rejects=result.rejects,
+        dropped=result.dropped,
         failed=len(result.failed),
         seconds=round(monotonic() - started, 2),
     )
     return result
+
+
+def _assembled(
+    objects: Sequence[SourceObject], read: Read, rules: Rules, stop: Event, result: Summary
+) -> Iterator[Assembly]:
+    """The batch parsed, as one assembly; as several where an object breaks it, so that it breaks nothing else."""
+    assembly = Assembly(rules)
+    failed: list[tuple[str, str]] = []
+    try:
+        for item, body in read(objects):
+            if stop.is_set():
+                raise StoppedError
+            if isinstance(body, SourceError):
+                failed.append((item.uri, str(body)))
+                continue
+            assembly.add(item, body)
+        assembly.finish()
+    except Exception as error:
+        # A large object that fails half read, or a fault of ours in parsing it: found by halving the batch.
+        if isinstance(error, StoppedError) or (isinstance(error, EastwestError) and not isinstance(error, SourceError)):
+            raise
+        if len(objects) > 1:
+            half = len(objects) // 2
+            yield from _assembled(objects[:half], read, rules, stop, result)
+            yield from _assembled(objects[half:], read, rules, stop, result)
+            return
+        why = str(error) if isinstance(error, SourceError) else f"{objects[0].uri}: could not be parsed: {error!r}"
+        failed = [(objects[0].uri, why)]
+        assembly = Assembly(rules)
+    for uri, why in failed:
+        _log.warning("object not read", object=uri, error=why)
+    result.failed += failed
+    if assembly.outcomes:
+        yield assembly
+
+
+def _count(assembly: Assembly, result: Summary) -> None:
+    result.rules += assembly.touched
+    for outcome in assembly.outcomes.values():
+        result.objects += 1
+        result.bytes += outcome.source.size
+        result.rejects += outcome.rejects
+        result.dropped += outcome.dropped
+        result.skipped += outcome.skipped
+        if outcome.format and outcome.rows:
+            result.rows[outcome.format] += outcome.rows

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
-from ingest.settings import Settings
-from ingest.sources.folder import FolderSource
-from ingest.sources.source import CHUNK, RewrittenError, Source, SourceObject
+from collections.abc import Callable, Sequence
 
-__all__ = ["CHUNK", "RewrittenError", "Source", "SourceObject", "open_source"]
+from ingest.settings import Settings
+from ingest.sources.day_prefixes import worth_reading
+from ingest.sources.folder import FolderSource
+from ingest.sources.source import CHUNK, Body, RewrittenError, Source, SourceObject
+
+__all__ = ["CHUNK", "Body", "RewrittenError", "Source", "SourceObject", "open_announced", "open_source"]
 
 
 def open_source(uri: str, settings: Settings) -> Source:
@@ -26,3 +29,26 @@ def open_source(uri: str, settings: Settings) -> Source:
 
         return open_bucket(uri, settings)
     return FolderSource(uri)
+
+
+def open_announced(uris: Sequence[str], settings: Settings) -> Callable[[str], Source | None]:
+    """How objects that events name are read: each through the nearest of the sources `uris`, opened when first needed.
+
+    Without `uris` any bucket is a source. None comes back for an object that belongs to no source, or lies in the
+    folder of a service eastwest does not read. The function raises SourceError where the source cannot be opened.
+    """
+    opened: dict[str, Source] = {}
+    prefixes = sorted((uri.rstrip("/") + "/" for uri in uris), key=len, reverse=True)
+
+    def source_of(uri: str) -> Source | None:
+        if not worth_reading(uri):
+            return None
+        bucket = "s3://" + uri.removeprefix("s3://").partition("/")[0] + "/"
+        prefix = next((p for p in prefixes or [bucket] if uri.startswith(p)), None)
+        if prefix is None:
+            return None
+        if prefix not in opened:
+            opened[prefix] = open_source(prefix, settings)
+        return opened[prefix]
+
+    return source_of

@@ -25,6 +25,9 @@ IN_FLIGHT = 16
 IN_FLIGHT_BYTES = 64 * 1024 * 1024
 """Bytes being fetched ahead of the reader; one larger object is fetched alone."""
 
+Body = bytes | Iterable[bytes]
+"""An object's stored bytes: whole, or those of a large one in parts; reading on may raise SourceError."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -70,7 +73,7 @@ class Source(Protocol):
         """
         ...
 
-    def read(self, objects: Sequence[SourceObject]) -> Iterator[tuple[SourceObject, bytes | SourceError]]:
+    def read(self, objects: Sequence[SourceObject]) -> Iterator[tuple[SourceObject, Body | SourceError]]:
         """Each object with its bytes, in the order given, fetched 16 at a time.
 
         An object that vanished, was rewritten since it was listed (RewrittenError), or is refused comes with its error

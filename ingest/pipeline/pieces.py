@@ -1,0 +1,125 @@
+"""An object's text, cut into pieces of whole lines that fit into memory, whatever its size and that of its lines.
+
+Promises: the pieces' lines are the object's, in order; a line longer than 16 MiB comes as a piece of its own, cut; what
+is wrong with the stored bytes is said once, at the end. Envelopes are taken off, so a line is a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ingest.formats import unwrap
+from ingest.formats.compression import decompress
+from ingest.formats.envelopes import HEAD
+from ingest.formats.streams import TextStream
+from ingest.sources import Body
+
+PIECE = 32 << 20
+"""Bytes that are read at a time; an object that decompresses to fewer is read whole."""
+
+LONGEST_LINE = 16 << 20
+"""Bytes of a line that is read; no field of AWS's comes near it."""
+
+KEPT = 64 << 10
+"""Bytes that are kept of a longer one."""
+
+WRAPPED = 256 << 20
+"""Bytes of an envelope that is read whole; Firehose writes at most 128 MiB."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    r"""Whole lines, each ended by `\n`; or the beginning of one line that is longer than can be read.
+
+    `line_bytes` is that line's length, else 0. `offset` is where the piece begins in the object's text.
+    """
+
+    data: bytes
+    offset: int
+    line_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What is wrong with the stored bytes, and how much text came out of them."""
+
+    what: str
+    text_bytes: int
+
+
+def pieces(body: Body) -> Iterator[Piece | Damage]:
+    """The text of a stored object in pieces; damage, if any, last."""
+    if isinstance(body, bytes):
+        small = decompress(body, PIECE)
+        if len(small.data) < PIECE:
+            text = unwrap(small.data)
+            yield from _lines(text if not text or text.endswith(b"\n") else text + b"\n", 0)
+            if small.damage:
+                yield Damage(small.damage, len(small.data))
+            return
+        body = (body[start : start + PIECE] for start in range(0, len(body), PIECE))
+    stream = TextStream(body)
+    text_bytes = 0
+    for piece in _cut(_unwrapped(stream)):
+        text_bytes = piece.offset + (piece.line_bytes or len(piece.data))
+        yield piece
+    if stream.damage:
+        yield Damage(stream.damage, text_bytes)
+
+
+def _unwrapped(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The parts, those of an envelope put together and taken out of it."""
+    rest = iter(parts)
+    head = _at_least(HEAD, b"", rest)
+    text = unwrap(head)
+    if text is not head:
+        text = unwrap(_at_least(WRAPPED, head, rest))
+    yield text
+    yield from rest
+
+
+def _at_least(size: int, first: bytes, rest: Iterator[bytes]) -> bytes:
+    parts = [first]
+    while size > 0 and (part := next(rest, b"")):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _cut(parts: Iterable[bytes]) -> Iterator[Piece]:
+    """The parts cut after newlines instead; the last line gets one if it has none."""
+    rest, offset, overlong = b"", 0, 0
+    for part in parts:
+        if overlong:
+            newline = part.find(b"\n")
+            overlong += len(part) if newline < 0 else newline
+            if newline < 0:
+                continue
+            yield Piece(rest + b"\n", offset, overlong)
+            offset += overlong + 1
+            rest, overlong, part = b"", 0, part[newline + 1 :]
+        data = rest + part
+        end = data.rfind(b"\n") + 1
+        yield from _lines(data[:end], offset)
+        offset, rest = offset + end, data[end:]
+        if len(rest) > LONGEST_LINE:
+            overlong, rest = len(rest), rest[:KEPT]
+    if overlong:
+        yield Piece(rest + b"\n", offset, overlong)
+    elif rest:
+        yield Piece(rest + b"\n", offset)
+
+
+def _lines(text: bytes, offset: int) -> Iterator[Piece]:
+    """Whole lines in pieces of at most the longest line; a line that is longer by itself, cut."""
+    at = 0
+    while at < len(text):
+        fits = len(text) - at <= LONGEST_LINE
+        end = len(text) if fits else text.rfind(b"\n", at, at + LONGEST_LINE) + 1
+        if end:
+            yield Piece(text[at:end], offset + at)
+        else:
+            end = text.index(b"\n", at) + 1
+            yield Piece(text[at : at + KEPT] + b"\n", offset + at, end - 1 - at)
+        at = end
