@@ -48,7 +48,7 @@ def configure(
 ) -> None:
     """Read the settings and set up logging to stderr before any command runs."""
     settings = load_settings(config)
-    context.obj = Invocation(settings, _storage_options)
+    context.obj = Invocation(settings, _storage_options, config)
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if settings.json_logs

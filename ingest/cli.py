@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from ingest.cli_follow import Following, parse_interval
 from ingest.errors import SettingsError, SourceError
 from ingest.invocation import Invocation
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.tables import Lake
 from ingest.pipeline.plan import new_objects
+from ingest.pipeline.rules import compile_rules
 from ingest.pipeline.run import Limits, Summary, ingest
 from ingest.progress import progress_on
 from ingest.settings import Settings
@@ -36,29 +39,50 @@ def ingest_command(
     until: str | None = typer.Option(None, help="Only objects up to this time."),
     everything: bool = typer.Option(False, "--all", help="Every object of a bucket, however old."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Print what would be read: objects and bytes a day."),
+    follow: bool = typer.Option(False, "--follow", help="Stay: read objects as their queue announces them, or list."),
+    queue: str | None = typer.Option(None, "--queue", help="URL of the SQS queue with the bucket's events to follow."),
+    every: str = typer.Option("60s", "--every", help="With --follow and no queue: how often to list."),
 ) -> None:
     """Read new log objects into the lake, exactly once.
 
     A second run reads nothing. From a bucket, the first run takes the last 24 hours and later ones look back
     `lookback_days` for late objects; --since and --all say otherwise. Exit code 3 when an object could not be read.
+
+    With --follow any number of processes may share a queue and a lake; SIGTERM stops one in order. A message is deleted
+    once what it names is in the lake; what cannot be read goes to the queue's dead-letter queue.
     """
     invocation: Invocation = context.obj
+    settings = invocation.settings
     target = invocation.lake(lake)
-    total = Summary()
-    uris = [source] if source else [entry.uri for entry in invocation.settings.sources]
-    if not uris:
+    rules = compile_rules(settings, invocation.settings_file)
+    uris = [source] if source else [entry.uri for entry in settings.sources]
+    if not uris and not queue:
         raise SettingsError("nothing to ingest: name a folder or bucket, or set [[sources]] in eastwest.toml")
-    for uri in uris:
-        opened = open_source(uri, invocation.settings)
-        window = _window(opened, target, invocation.settings, since, until, everything)
-        if dry_run:
-            _print_plan(opened, target, window)
+    if dry_run:
+        for uri in uris:
+            opened = open_source(uri, settings)
+            _print_plan(opened, target, _window(opened, target, settings, since, until, everything))
+        return
+    limits = Limits(settings.batch_objects, settings.batch_megabytes << 20, settings.workers)
+    total = Summary()
+    with progress_on(Console(stderr=True)) as progress:
+
+        def list_once(uri: str, stop: Event | None = None) -> Summary:
+            opened = open_source(uri, settings)
+            window = _window(opened, target, settings, since, until, everything)
+            return ingest(opened, target, limits, progress, *window, rules=rules, stop=stop)
+
+        if follow or queue:
+            following = Following(uris, queue, parse_interval(every), settings, target, limits, rules)
+            total = following.run(progress, list_once)
         else:
-            total.add(_ingest(opened, target, invocation.settings, window))
-    if not dry_run:
-        _print_summary(total, target)
-        if total.failed:
-            raise SourceError(_failures(total))
+            for uri in uris:
+                total.add(list_once(uri))
+    _print_summary(total, target)
+    if total.failed and (follow or queue):
+        typer.echo(f"eastwest: {_failures(total)}", err=True)
+    elif total.failed:
+        raise SourceError(_failures(total))
 
 
 def _window(
@@ -88,12 +112,6 @@ def parse_time(text: str | None, now: datetime) -> datetime | None:
     except ValueError:
         raise SettingsError(f"{text}: not a time; write 2026-03-10T09:00 or -6h") from None
     return when if when.tzinfo else when.replace(tzinfo=UTC)
-
-
-def _ingest(source: Source, lake: Lake, settings: Settings, window: tuple[datetime | None, datetime | None]) -> Summary:
-    limits = Limits(settings.batch_objects, settings.batch_megabytes << 20, settings.workers)
-    with progress_on(Console(stderr=True)) as progress:
-        return ingest(source, lake, limits, progress, *window)
 
 
 def _print_plan(source: Source, lake: Lake, window: tuple[datetime | None, datetime | None]) -> None:
@@ -128,6 +146,8 @@ def _print_summary(total: Summary, lake: Lake) -> None:
     for name, rows in sorted(total.rows.items()):
         table.add_row(name, f"{rows:,}")
     table.add_row("rejects", f"{total.rejects:,}", style="yellow" if total.rejects else None)
+    if total.dropped:
+        table.add_row("dropped by rules", f"{total.dropped:,}")
     console.print(table)
     rate = total.rows.total() / total.seconds if total.seconds else 0
     console.print(
@@ -135,10 +155,10 @@ def _print_summary(total: Summary, lake: Lake) -> None:
         f" ({rate:,.0f} rows/s) into {escape(lake.uri)}",
         soft_wrap=True,
     )
+    for rule, count in sorted(total.rules.items()):
+        console.print(f"rule {rule}: {count:,}", markup=False, soft_wrap=True)
     if total.rejects:
-        console.print(
-            "Lines that could not be read are in the table rejects, with object, line, reason and text.", soft_wrap=True
-        )
+        console.print("Lines that could not be read, with object, line and reason: `eastwest rejects`", soft_wrap=True)
 
 
 def _failures(total: Summary) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ingest.lake.tables import Lake
 from ingest.settings import Settings
@@ -14,10 +15,11 @@ from ingest.settings import Settings
 
 @dataclass(frozen=True)
 class Invocation:
-    """Settings, and the storage options (credentials, endpoint) for a lake on S3."""
+    """Settings, the storage options (credentials, endpoint) for a lake on S3, and the settings file that was named."""
 
     settings: Settings
     storage_options: Callable[[str, Settings], dict[str, str]]
+    settings_file: Path | None = None
 
     def lake(self, uri: str | None = None) -> Lake:
         """The lake at `uri`, else the one the settings name."""
