@@ -1,0 +1,26 @@
+"""Commits that another writer came before: tried again on the newest version, a few times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from deltalake.exceptions import CommitFailedError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+T = TypeVar("T")
+
+
+def insist(attempt: Callable[[], T], attempts: int) -> T:
+    """The attempt's result, once no other writer was faster.
+
+    Raises:
+        CommitFailedError: refused so many times; the table is as the others left it.
+    """
+    retrying = Retrying(
+        retry=retry_if_exception_type(CommitFailedError),
+        wait=wait_random_exponential(multiplier=0.05, max=4),
+        stop=stop_after_attempt(attempts),
+        reraise=True,
+    )
+    return retrying(attempt)

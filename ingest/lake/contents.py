@@ -1,0 +1,67 @@
+"""What a table holds at one version, read in bounded memory: a day of it, or a span of its time.
+
+Maintenance reads through here, local or on S3: DuckDB sees Arrow batches and spills what does not fit its memory limit.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from importlib.resources import files
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import DeltaTable
+
+from ingest.lake.schema import Table
+
+_BATCH_ROWS = 16_384
+
+
+def dataset(handle: DeltaTable, table: Table, day: date | None = None) -> ds.Dataset:
+    """The rows of the handle's version, in the table's declared columns; of one day where `day` says so.
+
+    A column that a file lacks, because it was declared later, is NULL.
+    """
+    only = [("day", "=", day.isoformat())] if day and table.partition else None
+    return handle.to_pyarrow_dataset(file_pruning_predicate=only, schema=table.arrow)
+
+
+def batches(source: ds.Dataset, predicate: ds.Expression | None = None) -> pa.RecordBatchReader:
+    """The dataset's rows as a stream that reads one file a time, little ahead: wide rows would fill the memory."""
+    scanner = source.scanner(filter=predicate, batch_size=_BATCH_ROWS, batch_readahead=2, fragment_readahead=1)
+    return scanner.to_reader()
+
+
+def days(handle: DeltaTable, table: Table) -> list[date]:
+    """Days of which the handle's version holds a file, oldest first; none for a table without partitions."""
+    if table.partition is None:
+        return []
+    actions = pa.table(handle.get_add_actions(flatten=True))
+    found = actions.column(f"partition.{table.partition}").unique().to_pylist() if actions.num_rows else []
+    return sorted(day for day in found if day is not None)
+
+
+@contextmanager
+def bounded(memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that takes so much memory and writes what does not fit to a temporary folder."""
+    with (
+        tempfile.TemporaryDirectory(prefix="eastwest-") as folder,
+        duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": folder}) as connection,
+    ):
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
+
+
+def sql(name: str) -> str:
+    """Text of `maintenance_sql/<name>.sql`."""
+    return (files("ingest.lake.maintenance_sql") / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def between(table: Table, start: datetime, end: datetime) -> ds.Expression:
+    """Rows with start <= time < end."""
+    bounds = [pa.scalar(moment, pa.timestamp("us", tz="UTC")) for moment in (start, end)]
+    return (ds.field(table.time) >= bounds[0]) & (ds.field(table.time) < bounds[1])

@@ -1,0 +1,1 @@
+"""The SQL of the lake's upkeep: what verify and status ask."""

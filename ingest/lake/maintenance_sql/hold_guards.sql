@@ -1,0 +1,5 @@
+insert into guarded
+select distinct
+    $table,
+    uri
+from carried

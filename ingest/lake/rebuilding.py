@@ -1,0 +1,168 @@
+"""A rollup's day made anew from the source tables, in one commit, while ingest goes on.
+
+The trap is an object between two commits: its rows are in the source table, its counts are not in the rollup yet, and
+its writer will add them. So a rebuilt day counts exactly the objects that the rollup's own version holds: those its log
+carries, and those in the ledger, which is written last. The handle is opened first and the sources after it; delta-rs
+refuses the overwrite when anyone added to that day of the rollup since, and then all of it is done again.
+"""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from ingest.errors import LakeError
+from ingest.lake import contents, guards, rollups
+from ingest.lake.conflicts import insist
+from ingest.lake.declarations import OBJECTS
+from ingest.lake.retention import expired_before
+from ingest.lake.schema import Table
+from ingest.lake.store import open_store
+from ingest.lake.tables import Lake
+from ingest.lake.unit import Unit
+
+_CHUNK_ROWS = 500_000
+_ATTEMPTS = 6
+
+Handles = Mapping[Table, DeltaTable]
+
+
+def rebuildable(lake: Lake, rollup: Table) -> list[date]:
+    """Days that a rollup or one of its sources holds and that its sources still hold whole, oldest first."""
+    sources = _open(lake, rollups.FEEDS[rollup])
+    handle = lake.open(rollup)
+    found = {day for table, source in sources.items() for day in contents.days(source, table)}
+    found |= set(contents.days(handle, rollup)) if handle else set()
+    first = max((expired_before(source) or date.min for source in sources.values()), default=date.min)
+    return sorted(day for day in found if day >= first)
+
+
+def rebuild(lake: Lake, rollup: Table, day: date) -> int:
+    """Make the rollup's day anew and replace it; the number of its rows.
+
+    Raises:
+        LakeError: its sources, or the ledger, have expired for that day; an object of the day is being replaced; or
+            ingest added to the day each time.
+    """
+    try:
+        return insist(lambda: _rebuild_once(lake, rollup, day), _ATTEMPTS)
+    except CommitFailedError as error:
+        raise LakeError(
+            f"lake {lake.uri}: {rollup.name}, day {day}: others kept adding to it: {error}; run it again later"
+        ) from error
+    except (DeltaError, duckdb.Error, OSError) as error:
+        raise LakeError(f"lake {lake.uri}: {rollup.name}, day {day} cannot be rebuilt: {error}") from error
+
+
+def _rebuild_once(lake: Lake, rollup: Table, day: date) -> int:
+    handle = lake.open(rollup)
+    ledger = lake.open(OBJECTS)
+    if handle is None or ledger is None:
+        raise LakeError(f"lake {lake.uri}: there is no {rollup.name} to rebuild; ingest first")
+    sources = _open(lake, rollups.FEEDS[rollup])
+    for table, source in ((OBJECTS, ledger), *sources.items()):
+        if day < (expired_before(source) or date.min):
+            raise LakeError(
+                f"lake {lake.uri}: {rollup.name}, day {day} cannot be rebuilt: {table.name} has expired before "
+                f"{expired_before(source)}; what the rollup holds is all there is"
+            )
+    pending = _pending(lake, rollup, ledger, sources, day)
+    rows = recompute(sources, day, without=pending)[rollup.name]
+    turn = Transaction(f"rebuild {day}", handle.version() + 1, int(clock.time() * 1000))
+    write_deltalake(
+        handle,
+        rows.sort_by(rollup.time),
+        mode="overwrite",
+        predicate=f"{rollup.partition} = '{day}'",
+        # Two rebuilds of a day without rows remove nothing, so nothing conflicts: the id, the same for both, does.
+        commit_properties=CommitProperties(app_transactions=[turn]),
+    )
+    return int(rows.num_rows)
+
+
+def _open(lake: Lake, tables: Iterable[Table]) -> dict[Table, DeltaTable]:
+    opened = {table: lake.open(table) for table in tables}
+    return {table: handle for table, handle in opened.items() if handle is not None}
+
+
+def _in_ledger(ledger: DeltaTable, objects: set[str]) -> dict[str, int]:
+    """Those of the objects that the ledger holds, with the version it holds."""
+    wanted = ds.field("log_object").isin(sorted(objects))
+    rows = contents.dataset(ledger, OBJECTS).to_table(columns=["log_object", "etag"], filter=wanted).to_pylist()
+    return {row["log_object"]: Unit(row["log_object"], row["etag"]).version for row in rows}
+
+
+def _pending(lake: Lake, rollup: Table, ledger: DeltaTable, sources: Handles, day: date) -> set[str]:
+    """Objects with rows in the day's sources whose counts are still to come."""
+    store = open_store(lake.uri, lake.storage)
+    pending: set[str] = set()
+    for table, source in sources.items():
+        objects = _objects_of(source, table, day)
+        finished = _in_ledger(ledger, objects)
+        counted = guards.present(store, rollup.name, objects)
+        held = guards.present(store, table.name, objects)
+        for uri, version in counted.items():
+            if held.get(uri, finished.get(uri, version)) != version:
+                raise LakeError(
+                    f"lake {lake.uri}: {rollup.name}, day {day}: {uri} is being replaced by a newer version; "
+                    "let that ingest finish (or run it again), then rebuild"
+                )
+        pending |= objects - counted.keys() - finished.keys()
+    return pending
+
+
+def _objects_of(source: DeltaTable, table: Table, day: date) -> set[str]:
+    found: set[str] = set()
+    for batch in contents.dataset(source, table, day).scanner(columns=["log_object"]).to_batches():
+        found.update(map(str, pc.unique(batch.column(0)).to_pylist()))
+    return found
+
+
+def recompute(sources: Handles, day: date, without: Collection[str] = ()) -> dict[str, pa.Table]:
+    """All rollups' rows of a day from the sources' versions, one row a key, leaving out some objects' rows.
+
+    Rollups are additive, so the day is counted half a million rows at a time.
+    """
+    excluded = pa.array(sorted(without), pa.string())
+    found = {rollup.name: rollup.empty() for rollup in rollups.FEEDS}
+    connection = rollups.connect()
+    try:
+        for table, source in sources.items():
+            for chunk in _chunks(contents.batches(contents.dataset(source, table, day))):
+                kept = chunk.filter(pc.invert(pc.is_in(chunk.column("log_object"), value_set=excluded)))
+                for name, rows in rollups.roll_up({table.name: kept}, connection).items():
+                    found[name] = pa.concat_tables([found[name], rows])
+            found = {rollup.name: merge(rollup, found[rollup.name]) for rollup in rollups.FEEDS}
+    finally:
+        connection.close()
+    return found
+
+
+def _chunks(reader: pa.RecordBatchReader) -> Iterable[pa.Table]:
+    gathered: list[pa.RecordBatch] = []
+    for batch in reader:
+        gathered.append(batch)
+        if sum(part.num_rows for part in gathered) >= _CHUNK_ROWS:
+            yield pa.Table.from_batches(gathered)
+            gathered = []
+    if gathered:
+        yield pa.Table.from_batches(gathered)
+
+
+def merge(rollup: Table, rows: pa.Table) -> pa.Table:
+    """The rows of the same keys as one, without those whose measures all came to nothing."""
+    keys = [name for name in rollup.names if name not in rollup.measures]
+    merged = rows.group_by(keys).aggregate([(measure, "sum") for measure in rollup.measures])
+    merged = merged.rename_columns({f"{measure}_sum": measure for measure in rollup.measures})
+    some = pc.field(rollup.measures[0]) != 0
+    for measure in rollup.measures[1:]:
+        some |= pc.field(measure) != 0
+    return merged.filter(some).select(rollup.names).cast(rollup.arrow)
