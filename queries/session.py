@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
@@ -47,7 +48,7 @@ class Session:
         self._load()
 
     def _load(self) -> None:
-        snapshots = {name: self.lake.snapshot(table) for name, table in TABLES.items()}
+        snapshots = self._snapshots()
         self._versions = {name: snapshot.version for name, snapshot in snapshots.items()}
         self.since, self.until = self._window_of(snapshots)
         self._oldest, newest = oldest_data(snapshots), newest_data(snapshots)
@@ -65,6 +66,11 @@ class Session:
         secret = secret_statement(self.lake)
         for statement in [*self.setup, *([secret] if secret else []), *body]:
             self._execute(statement)
+
+    def _snapshots(self) -> dict[str, Snapshot]:
+        # A dozen small reads, each waiting for the store more than computing.
+        with ThreadPoolExecutor(len(TABLES)) as pool:
+            return dict(zip(TABLES, pool.map(self.lake.snapshot, TABLES.values()), strict=True))
 
     def _window_of(self, snapshots: Mapping[str, Snapshot]) -> tuple[datetime | None, datetime | None]:
         """The bounds as times; relative ones count back from the end of complete data."""
@@ -99,7 +105,7 @@ class Session:
 
     def refresh(self) -> bool:
         """Follow the lake to its newest version; whether any table had moved."""
-        if all(self.lake.snapshot(table).version == self._versions[name] for name, table in TABLES.items()):
+        if all(snapshot.version == self._versions[name] for name, snapshot in self._snapshots().items()):
             return False
         self._load()
         return True

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from ingest.lake import vocabulary
+from ingest.lake.combinations import combine
 from ingest.lake.declarations import (
     ALB_ACCESS,
     ALB_CONNECTION,
@@ -24,7 +25,7 @@ from ingest.lake.declarations import (
 )
 from ingest.lake.schema import Table
 
-_REQUESTS = "batch_requests"
+_REQUESTS, _FACTS = "batch_requests", "batch_facts"
 FEEDS = {
     CALL_MINUTES: (LATTICE_ACCESS, ALB_ACCESS),
     CALL_HOURS: (LATTICE_ACCESS, ALB_ACCESS),
@@ -37,7 +38,7 @@ _SOURCES = (LATTICE_ACCESS, ALB_ACCESS, ALB_CONNECTION, VPC_FLOW)
 
 def connect() -> duckdb.DuckDBPyConnection:
     """An in-memory connection with the vocabulary in it, to be used for many batches."""
-    connection = duckdb.connect(config={"preserve_insertion_order": "false"})
+    connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
     connection.execute(vocabulary.sql(vocabulary.MACROS))
     return connection
@@ -51,11 +52,12 @@ def roll_up(rows: Mapping[str, pa.Table], connection: duckdb.DuckDBPyConnection 
     """
     used = connection or connect()
     given = {table: rows.get(table.name, table.empty()) for table in _SOURCES}
-    for table, batch in given.items():
-        used.register(table.name, batch)
-    for name in (*vocabulary.SELECTS, _REQUESTS):
-        used.execute(f"create or replace temp view {name} as {vocabulary.sql(name)}")
     try:
+        for table, batch in given.items():
+            used.register(table.name, batch)
+        for name in vocabulary.SELECTS:
+            used.execute(f"create or replace temp view {name} as {vocabulary.sql(name)}")
+        _number(used, given)
         return {
             rollup.name: _aggregate(used, rollup) if any(given[table].num_rows for table in feeds) else rollup.empty()
             for rollup, feeds in FEEDS.items()
@@ -65,6 +67,20 @@ def roll_up(rows: Mapping[str, pa.Table], connection: duckdb.DuckDBPyConnection 
             used.unregister(table.name)
         if connection is None:
             used.close()
+
+
+def _number(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Table]) -> None:
+    """Make the tables of the batch's combinations and of its rows as numbers.
+
+    The hosts come back in the order of the rows: DuckDB's default, on which this relies.
+    """
+    hosts = connection.execute("select host_of(request_url) as host from alb_access").to_arrow_table().column("host")
+    lattice = combine(LATTICE_ACCESS, given[LATTICE_ACCESS])
+    alb = combine(ALB_ACCESS, given[ALB_ACCESS], [hosts], first=lattice.count)
+    for name, part in ((_REQUESTS, "examples"), (_FACTS, "rows")):
+        connection.register(LATTICE_ACCESS.name, getattr(lattice, part))
+        connection.register(ALB_ACCESS.name, getattr(alb, part))
+        connection.execute(f"create or replace temp table {name} as {vocabulary.sql(name)}")
 
 
 def _aggregate(connection: duckdb.DuckDBPyConnection, rollup: Table) -> pa.Table:

@@ -1,6 +1,6 @@
--- A batch's requests with the columns that rollups use.
+-- One request of each combination in a batch: what all requests of its number are counted by.
 select
-    time,
+    log_line as combination,
     front_door,
     service,
     service_network,
@@ -23,14 +23,7 @@ select
     outcome,
     status,
     auth_decision,
-    denied_by,
-    latency_ms,
-    front_door_ms,
-    target_ms,
-    response_ms,
-    bytes_in,
-    bytes_out,
-    day
+    denied_by
 from (
     from lattice_requests
     union all by name

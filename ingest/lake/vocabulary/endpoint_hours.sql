@@ -1,15 +1,36 @@
 -- Where callers were seen (source), services answered (target) and load balancer nodes listened (node), per hour.
 -- A source is a principal, else the subject of a certificate: in Lattice's line, or in the load balancer's connection.
+with counted as (
+    select
+        combination,
+        hour_of(minute) as hour,
+        count(*) as requests,
+        day
+    from batch_facts
+    group by all
+),
+
+seen as (
+    select
+        c.hour,
+        c.requests,
+        c.day,
+        r.*
+    from counted as c
+    inner join batch_requests as r
+        on c.combination = r.combination
+)
+
 select
-    hour_of(time) as hour,
+    hour,
     'source' as side,
     caller_key as id,
     caller_vpc as vpc,
     caller_ip as ip,
     null::integer as port,
-    count(*) as sightings,
+    sum(requests)::bigint as sightings,
     day
-from batch_requests
+from seen
 where is_identified
     and caller_ip is not null
 group by all
@@ -29,28 +50,28 @@ where leaf_client_cert_subject is not null
 group by all
 union all
 select
-    hour_of(time) as hour,
+    hour,
     'target' as side,
     case when front_door = 'alb' then target_group else service end as id,
     target_vpc as vpc,
     target_ip as ip,
     target_port as port,
-    count(*) as sightings,
+    sum(requests)::bigint as sightings,
     day
-from batch_requests
+from seen
 where target_ip is not null
     and id is not null
 group by all
 union all
 select
-    hour_of(time) as hour,
+    hour,
     'node' as side,
     service as id,
     null::varchar as vpc,
     node_ip as ip,
     null::integer as port,
-    count(*) as sightings,
+    sum(requests)::bigint as sightings,
     day
-from batch_requests
+from seen
 where node_ip is not null
 group by all

@@ -14,9 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.lake import vocabulary
+from ingest.lake import rollups, vocabulary
+from ingest.lake.combinations import COLUMNS, NUMBER, Combinations, combine
 from ingest.lake.declarations import ALB_ACCESS, ALB_CONNECTION, LATTICE_ACCESS, ROLLUPS, VPC_FLOW
 from ingest.lake.rollups import connect, roll_up
+from ingest.lake.schema import Table, Type
 from tests.queries.lake_of import NINE, alb, denied, flow, lattice, role, service, table_of
 
 MEASURES = {"requests", "bytes_in", "bytes_out", "sightings", "flows", "packets", "bytes"}
@@ -389,3 +391,54 @@ def test_any_split_sums_to_the_whole(
     assert summed(rolled(requests[:i], flows[:j]), rolled(requests[i:], flows[j:])) == summed(whole)
     assert sum(row["requests"] for row in whole["call_minutes"].to_pylist()) == len(requests)
     assert sum(row["flows"] for row in whole["flow_hours"].to_pylist()) == len(flows)
+
+
+OTHER = {"VARCHAR": "203.0.113.77:1", "INTEGER": 503, "BIGINT": 77, "DOUBLE": 0.5}
+
+
+def variants(table: Table, row: Any) -> list[dict[str, Any]]:
+    """The row, and for each of its columns two more: another value there, and none."""
+    names = [c.name for c in table.columns if c.type in (Type.TEXT, Type.INT, Type.LONG, Type.REAL)]
+    changed = [
+        {**row, name: value} for name in names for value in (OTHER[table.column(name).type.duckdb.upper()], None)
+    ]
+    return [dict(row), *changed, *({**row, name: row.get(name)} for name in names)]
+
+
+def each_its_own(table: Table, rows: pa.Table, more: object = (), first: int = 0) -> Combinations:
+    numbers = pa.array(range(first, first + rows.num_rows), pa.int32())
+    numbered = rows.set_column(rows.column_names.index(NUMBER), NUMBER, numbers)
+    return Combinations(numbered, numbered, rows.num_rows)
+
+
+def test_numbering_combinations_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every column varied, one at a time: the same rollups as when each row is taken apart by itself."""
+    tables = {
+        "lattice_access": table_of(
+            LATTICE_ACCESS, variants(LATTICE_ACCESS, lattice("a", "b", ip="10.0.0.1", target="10.0.0.2"))
+        ),
+        "alb_access": table_of(
+            ALB_ACCESS,
+            variants(ALB_ACCESS, alb("app/e/1", "h.example.com", ip="10.0.0.1", target="10.0.0.2", group="g")),
+        ),
+    }
+    numbered = summed(roll_up(tables))
+    monkeypatch.setattr(rollups, "combine", each_its_own)
+    assert numbered == summed(roll_up(tables))
+
+
+def test_many_valued_columns_do_not_overflow() -> None:
+    """19 columns of 300 values each have more combinations than 64 bits; 300 of them occur."""
+    columns = COLUMNS[LATTICE_ACCESS]
+    rows = []
+    for n in range(300):
+        values = {c: n if LATTICE_ACCESS.column(c).type is Type.INT else f"value-{n}" for c in columns}
+        rows.append({**lattice("a", "b", ip="x"), **values})
+    table = table_of(LATTICE_ACCESS, [*rows, *rows])
+    made = combine(LATTICE_ACCESS, table, first=7)
+    assert made.count == 300
+    numbers = made.rows.column(NUMBER).to_pylist()
+    assert numbers[:300] == numbers[300:]
+    assert {row[NUMBER] for row in made.examples.to_pylist()} == set(numbers) == set(range(7, 307))
+    by_number = {row[NUMBER]: row["source_ip"] for row in made.examples.to_pylist()}
+    assert all(by_number[row[NUMBER]] == row["source_ip"] for row in made.rows.to_pylist())
