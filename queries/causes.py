@@ -112,7 +112,7 @@ def _slow(seen: Evidence) -> list[Cause]:
     row = seen.slow
     if row is None:
         return []
-    part = {"front_door": "before the target was asked", "target": "at the target", "response": "sending the response"}
+    part = {"front_door": "before the target was asked", "target": "at the target", "response": "in the response"}
     words = (
         f"{seen.caller} is allowed to call {seen.callee} but waits: p95 {row['observed']:,.0f} ms, "
         f"usually {row['expected']:,.0f} ms"
@@ -149,8 +149,8 @@ def nothing_wrong(seen: Evidence) -> Cause:
         return Cause("fine", 0, seen.requests, f"{edge}: allowed and fine", seen.cause("ok") or {})
     missing = missing_sources(seen)
     if missing or not _has_flow_logs(seen):
-        why = f"{len(missing)} of its sources are incomplete" if missing else "no flow logs for the window"
-        return Cause("no_data", 0, 0, f"{edge}: nothing seen, but {why}; nothing can be concluded", {})
+        why = "data is missing" if missing else "there are no flow logs for the window"
+        return Cause("no_data", 0, 0, f"{edge}: nothing seen, but {why}, so nothing can be concluded", {})
     if seen.packets["last_seen"]:
         return Cause("no_request", 0, 0, f"{edge}: packets reach the front door, but no request was logged", {})
     return Cause("no_packets", 0, 0, f"{edge}: no packets and no requests seen, and the logs are complete", {})

@@ -68,8 +68,7 @@ def record(lake: Lake, verified: Sequence[Verified]) -> list[Row]:
 
 def read(lake: Lake) -> list[Row]:
     """All findings of the lake, as they were committed."""
-    handle = lake.open(FINDINGS)
-    return [] if handle is None else _rows(handle.to_pyarrow_table().select(FINDINGS.names).cast(FINDINGS.arrow))
+    return _rows(lake.rows(FINDINGS))
 
 
 def _rows(table: pa.Table) -> list[Row]:

@@ -134,7 +134,7 @@ def _verdict(seen: Evidence, chosen: Cause, others: tuple[Cause, ...]) -> Verdic
         evidence=tuple(_evidence(seen, chosen, others, since, last_ok, coverage, missing, lines)),
         lines=lines,
         also=tuple(found.kind for found in others),
-        next_step=NEXT[chosen.advice or chosen.kind],
+        next_step="It has stopped: find out what changed then." if over else NEXT[chosen.advice or chosen.kind],
     )
 
 
@@ -165,9 +165,18 @@ def _evidence(
     if seen.latency["requests"]:
         said.append(("latency", f"p50 {seen.latency['p50_ms']:,.0f} ms, p95 {seen.latency['p95_ms']:,.0f} ms"))
     said += [("also", f"{found.words} ({found.affected:,} of {found.attempts:,})") for found in others]
-    said += [("log line", line) for line in lines]
+    said += [("log lines", text) for text in _by_object(lines)]
     state = "complete" if coverage >= 1 else f"{coverage:.0%} of it is there"
     if coverage < ENOUGH:
         state += ", too little to conclude anything from absence"
     said.append(("data", "; ".join([state, *missing])))
     return said
+
+
+def _by_object(lines: tuple[str, ...]) -> list[str]:
+    """`object:3`, `object:5` as `object lines 3, 5`."""
+    objects: dict[str, list[str]] = {}
+    for line in lines:
+        name, _, number = line.rpartition(":")
+        objects.setdefault(name, []).append(number)
+    return [f"{name} line{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}" for name, numbers in objects.items()]

@@ -19,7 +19,10 @@ with lately as (
         delivered_until,
         regular,
         max(delivered_until) over () as newest
-    from delivering(coalesce($at, (select max(o.max_time) from objects as o)) - interval 24 hours, coalesce($at, 'infinity'))
+    from delivering(
+        coalesce($at::timestamptz, (select max(o.max_time) from objects as o)) - interval 24 hours,
+        coalesce($at::timestamptz, 'infinity'::timestamptz)
+    )
 )
 
 select
@@ -30,7 +33,7 @@ select
             max(l.delivered_until)
         ),
         any_value(w.complete_until),
-        $at
+        $at::timestamptz
     ) as complete_until,
     any_value(l.newest) as newest
 from lately as l

@@ -9,7 +9,7 @@
 -- callee = { type = "varchar", about = "callee's display name" }
 -- [columns]
 -- refused = { type = "bigint", about = "handshakes refused" }
--- first_at = { type = "timestamp with time zone", about = "first of them" }
+-- first_at = { type = "timestamp with time zone", about = "first of them, at most an hour before the window" }
 -- last_at = { type = "timestamp with time zone", about = "last of them" }
 -- reason = { type = "varchar", about = "most frequent code" }
 -- lines = { type = "varchar[]", about = "the newest three, object:line" }
@@ -25,7 +25,7 @@ with balancers as (
 )
 
 select
-    coalesce(sum(d.count), 0)::bigint as refused,
+    coalesce(sum(d.count) filter (d.time >= $since), 0)::bigint as refused,
     min(d.time) as first_at,
     max(d.time) as last_at,
     mode(d.reason) as reason,
@@ -33,7 +33,7 @@ select
 from denials as d
 where d.layer = 'tls'
     and d.caller = $caller
-    and d.time >= $since
+    and d.time >= $since - interval 1 hour
     and d.time < $until
     and (
         d.callee = $callee

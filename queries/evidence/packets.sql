@@ -14,7 +14,7 @@
 -- records = { type = "bigint", about = "flow records between the two" }
 -- refused = { type = "bigint", about = "attempts refused" }
 -- attempts = { type = "bigint", about = "attempts at the ends that refuse, accepted ones included" }
--- first_refused = { type = "timestamp with time zone", about = "first refused" }
+-- first_refused = { type = "timestamp with time zone", about = "first refused, at most an hour before the window" }
 -- last_refused = { type = "timestamp with time zone", about = "last refused" }
 -- last_seen = { type = "timestamp with time zone", about = "end of the last accepted record" }
 -- refused_at = { type = "varchar[]", about = "ip:port that refused, at most 5" }
@@ -60,7 +60,7 @@ legs as (
         c.*,
         c.tcp_flags is null or c.tcp_flags & 2 = 2 as is_attempt
     from connections as c
-    where c.time >= $since
+    where c.time >= $since - interval 1 hour
         and c.time < $until
         and c.server_ip in (select d.ip from doors as d)
         and c.client_ip in (select p.ip from places as p)
@@ -80,25 +80,37 @@ refusing as (
     from legs
     where action = 'REJECT'
         and is_attempt
+),
+
+judged as (
+    select
+        l.time,
+        l.end_time,
+        l.server_ip || ':' || l.server_port as server,
+        l.ip_version,
+        l.is_attempt,
+        l.action = 'REJECT' and l.is_attempt as is_refused,
+        l.action = 'ACCEPT' and r.server_ip is null as is_through,
+        r.server_ip is not null as refuses,
+        l.time >= $since as in_window,
+        l.log_object || ':' || l.log_line as line
+    from legs as l
+    left join refusing as r
+        on l.client_ip = r.client_ip
+        and l.server_ip = r.server_ip
+        and l.server_port = r.server_port
+        and l.interface_id is not distinct from r.interface_id
 )
 
 select
     (select count(*) from doors) as doors,
-    count(*) as records,
-    count(*) filter (l.action = 'REJECT' and l.is_attempt) as refused,
-    count(*) filter (l.is_attempt and r.server_ip is not null) as attempts,
-    min(l.time) filter (l.action = 'REJECT' and l.is_attempt) as first_refused,
-    max(l.time) filter (l.action = 'REJECT' and l.is_attempt) as last_refused,
-    max(l.end_time) filter (l.action = 'ACCEPT' and r.server_ip is null) as last_seen,
-    list(distinct l.server_ip || ':' || l.server_port order by l.server_ip || ':' || l.server_port)
-        filter (l.action = 'REJECT' and l.is_attempt)[:5] as refused_at,
-    list(distinct 'IPv' || l.ip_version order by 'IPv' || l.ip_version)
-        filter (l.action = 'REJECT' and l.is_attempt) as ip_versions,
-    list(l.log_object || ':' || l.log_line order by l.time desc, l.log_object, l.log_line)
-        filter (l.action = 'REJECT' and l.is_attempt)[:3] as lines
-from legs as l
-left join refusing as r
-    on l.client_ip = r.client_ip
-    and l.server_ip = r.server_ip
-    and l.server_port = r.server_port
-    and l.interface_id is not distinct from r.interface_id
+    count(*) filter (in_window) as records,
+    count(*) filter (is_refused and in_window) as refused,
+    count(*) filter (is_attempt and refuses and in_window) as attempts,
+    min(time) filter (is_refused) as first_refused,
+    max(time) filter (is_refused) as last_refused,
+    max(end_time) filter (is_through and in_window) as last_seen,
+    list(distinct server order by server) filter (is_refused and in_window)[:5] as refused_at,
+    list(distinct 'IPv' || ip_version order by 'IPv' || ip_version) filter (is_refused and in_window) as ip_versions,
+    list(line order by time desc, line) filter (is_refused and in_window)[:3] as lines
+from judged
