@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile -q pyproject.toml --group build --universal --p
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev demo test check check-docs format lock build bench clean
+.PHONY: help setup setup-dev demo test check check-docs docs format lock build bench clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -56,10 +56,13 @@ check: setup-dev ## Format, lint, types, import contracts, SQL, generated docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m queries.lint
-	$(BIN)/python docs/generate.py --check
+	PYTHONPATH=. $(BIN)/python docs/generate.py --check
 
 check-docs: setup-dev
-	$(BIN)/python docs/generate.py --check
+	PYTHONPATH=. $(BIN)/python docs/generate.py --check
+
+docs: setup-dev ## Write the generated documentation pages
+	PYTHONPATH=. $(BIN)/python docs/generate.py
 
 format: setup-dev ## Put the code in form
 	$(BIN)/ruff check --fix .
