@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from importlib.resources import files
+from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.fs as fs
 from deltalake import DeltaTable
 
 from ingest.lake.schema import Table
+from ingest.lake.store import is_remote
 
 _BATCH_ROWS = 16_384
 
@@ -27,7 +30,11 @@ def dataset(handle: DeltaTable, table: Table, day: date | None = None) -> ds.Dat
     A column that a file lacks, because it was declared later, is NULL.
     """
     only = [("day", "=", day.isoformat())] if day and table.partition else None
-    return handle.to_pyarrow_dataset(file_pruning_predicate=only, schema=table.arrow)
+    # A local folder is read without delta-rs's own file system: that calls Python from Arrow's threads, which may
+    # outlive the interpreter.
+    folder = handle.table_uri.removeprefix("file://")
+    local = fs.SubTreeFileSystem(unquote(folder), fs.LocalFileSystem()) if not is_remote(handle.table_uri) else None
+    return handle.to_pyarrow_dataset(filesystem=local, file_pruning_predicate=only, schema=table.arrow)
 
 
 def batches(source: ds.Dataset, predicate: ds.Expression | None = None) -> pa.RecordBatchReader:
