@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections.abc import Iterable
 from datetime import date
 
 import obstore
@@ -28,6 +29,14 @@ def write(store: ObjectStore, table: Table, rows: pa.Table) -> list[AddAction | 
         _write_file(store, table, rows.filter(pc.equal(days, pa.scalar(day, pa.date32()))), day)
         for day in sorted(day for day in pc.unique(days).to_pylist() if day is not None)
     ]
+
+
+def read(store: ObjectStore, table: Table, paths: Iterable[str]) -> pa.Table:
+    """All rows of these files of a table without partitions, in its schema."""
+    found = [
+        pq.read_table(pa.BufferReader(bytes(obstore.get(store, f"{table.name}/{path}").bytes()))) for path in paths
+    ]
+    return pa.concat_tables([table.empty(), *(rows.select(table.names).cast(table.arrow) for rows in found)])
 
 
 def _write_file(store: ObjectStore, table: Table, rows: pa.Table, day: date | None) -> AddAction:

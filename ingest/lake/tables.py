@@ -204,10 +204,26 @@ class Lake:
 
     def _rewrite_once(self, table: Table, update: Callable[[pa.Table], pa.Table]) -> None:
         handle = self._create_or_open(table)
-        current = handle.to_pyarrow_table().select(table.names).cast(table.arrow)
+        current = self._read(table, handle)
+        # Two that overwrite an empty table remove nothing, so nothing conflicts: the id, the same for all, does.
+        turn = Transaction(app_id="rewrite", version=handle.version() + 1, last_updated=int(time.time() * 1000))
         write_deltalake(
-            handle, update(current), mode="overwrite", partition_by=[table.partition] if table.partition else None
+            handle,
+            update(current),
+            mode="overwrite",
+            partition_by=[table.partition] if table.partition else None,
+            commit_properties=CommitProperties(app_transactions=[turn]),
         )
+
+    def rows(self, table: Table) -> pa.Table:
+        """All rows of a small table without partitions, at its newest version; none when it does not exist yet."""
+        handle = self.open(table)
+        return table.empty() if handle is None else self._read(table, handle)
+
+    def _read(self, table: Table, handle: DeltaTable) -> pa.Table:
+        # Not handle.to_pyarrow_table: its threads can outlive the interpreter, which then aborts (1 of 20 processes).
+        paths = pa.table(handle.get_add_actions(flatten=True)).column("path").to_pylist()
+        return files.read(open_store(self.uri, self.storage), table, [str(path) for path in paths])
 
     def _insist(self, table: Table, attempt: Callable[..., T], *arguments: object) -> T:
         """Its result, once no other writer was faster; a refused commit is tried again on the newest version."""
