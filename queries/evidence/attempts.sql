@@ -17,7 +17,7 @@
 -- reason = { type = "varchar", about = "what the log gives as the reason" }
 -- status = { type = "integer", about = "status code" }
 -- target_group = { type = "varchar", about = "target group" }
--- unsigned = { type = "boolean", about = "known by its address alone" }
+-- unsigned = { type = "boolean", about = "known by its address alone, though it has a principal" }
 -- latency_ms = { type = "double", about = "duration, ms" }
 -- log_object = { type = "varchar", about = "source object" }
 -- log_line = { type = "integer", about = "line in it" }
@@ -35,7 +35,10 @@ select
     coalesce(r.deny_reason, r.failure_reason) as reason,
     r.status,
     r.target_group,
-    r.caller <> $caller as unsigned,
+    r.front_door = 'lattice'
+    and r.caller_principal is null
+    and r.caller_cert_subject is null
+    and $caller in (select p.name from principal_names as p) as unsigned,
     r.latency_ms,
     r.log_object,
     r.log_line

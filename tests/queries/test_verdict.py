@@ -1,0 +1,289 @@
+"""`why`: each kind of verdict on a few hand-made rows, and who is meant by what somebody writes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.errors import QueryError
+from queries.inquiry import resolve
+from queries.verdict import NEXT, Verdict, judge
+from tests.queries.lake_of import NINE, Row, alb, at, denied, flow, lake_of, lattice, role, target_group
+
+ELB = "app/edge/0000000000000001"
+HOST = "payments.internal.example.com"
+UNTIL = at(0, hour=10)
+"""The window is 09:45 to 10:00."""
+
+
+def spread(row: Row, begin: datetime, count: int, every: float = 30) -> list[Row]:
+    """`count` rows, `every` seconds apart from `begin`."""
+    name = next(key for key in ("start_time", "time", "timestamp") if key in row)
+    made: list[Row] = []
+    for number in range(count):
+        time = begin + timedelta(seconds=every * number)
+        ends = {"end_time": time + timedelta(seconds=20)} if "end_time" in row else {}
+        made.append({**row, name: time, **ends})
+    return made
+
+
+def delivered(
+    last: datetime = UNTIL, first: datetime = NINE, kind: str = "vpcflowlogs", table: str = "vpc_flow"
+) -> list[Row]:
+    """An object every five minutes of [first, last), as the ledger has them."""
+    rows: list[Row] = []
+    while first < last:
+        name = f"s3://logs/123456789012_{kind}_us-east-1_x-1_{first:%Y%m%dT%H%MZ}_0a.log.gz"
+        span = {"min_time": first, "max_time": first + timedelta(seconds=290), "ingested_at": first}
+        rows.append({"log_object": name, "format": table, "records": 1, "rows": 1, "rejects": 0, **span})
+        first += timedelta(minutes=5)
+    return rows
+
+
+LOGS = [*delivered(), *delivered(kind="VpcLatticeAccessLogs", table="lattice_access")]
+CALL = lattice("orders-task", "payments", ip="10.0.0.5", target="10.0.0.9")
+BEFORE = spread(CALL, at(0), 40, 60)
+"""Forty good minutes, 09:00 to 09:40."""
+
+
+def why(folder: Path, caller: str = "orders-task", callee: str = "payments", **given: list[Row]) -> Verdict:
+    lake = lake_of(folder, {"objects": LOGS, **given})
+    found = judge(lake, caller, callee, at=UNTIL, minutes=15)
+    assert found.next_step
+    assert found.window_end == UNTIL
+    return found
+
+
+@pytest.mark.parametrize(
+    ("by", "kind"),
+    [("Service", "service_policy"), ("Network", "network_policy"), ("Identity", "identity_policy")],
+)
+def test_refused_by_a_policy_of_lattice(by: str, kind: str, tmp_path: Path) -> None:
+    refused = spread(denied("orders-task", "payments", by, ip="10.0.0.5"), at(50), 10)
+    found = why(tmp_path, lattice_access=[*BEFORE, *refused])
+    assert (found.kind, found.affected, found.attempts, found.over) == (kind, 10, 10, False)
+    assert (found.since, found.last_success) == (at(50), at(39))
+    assert found.headline.startswith("payments refuses orders-task by")
+    assert len(found.lines) == 3
+    assert all(line.rpartition(":")[2].isdigit() for line in found.lines)
+    assert found.next_step == NEXT[kind]
+    assert found.mood == "bad"
+
+
+def test_refused_because_it_no_longer_signs(tmp_path: Path) -> None:
+    unsigned = spread(denied(None, "payments", "Service", ip="10.0.0.5"), at(50), 10)
+    found = why(tmp_path, lattice_access=[*BEFORE, *unsigned])
+    assert (found.kind, found.affected, found.since) == ("service_policy", 10, at(50))
+    assert "does not sign" in found.headline
+    assert found.next_step == NEXT["unsigned"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind"),
+    [
+        ({"actions_executed": "waf", "elb_status_code": 403}, "waf"),
+        (
+            {"actions_executed": "authenticate", "elb_status_code": 401, "error_reason": "AuthInvalidGrantError"},
+            "alb_auth",
+        ),
+        ({"actions_executed": "fixed-response", "elb_status_code": 403}, "alb_rule"),
+    ],
+)
+def test_refused_by_a_load_balancer(columns: dict[str, Any], kind: str, tmp_path: Path) -> None:
+    good = spread(alb(ELB, HOST, ip="10.0.0.5", target="10.0.0.9", group="payments"), at(0), 40, 60)
+    refused = spread(alb(ELB, HOST, ip="10.0.0.5", **columns), at(50), 10)
+    found = why(tmp_path, caller="10.0.0.5", alb_access=[*good, *refused])
+    assert (found.kind, found.affected, found.attempts) == (kind, 10, 10)
+
+
+def test_the_application_itself_says_403(tmp_path: Path) -> None:
+    own = spread({**CALL, "response_code": 403}, at(50), 10)
+    found = why(tmp_path, lattice_access=[*BEFORE, *own])
+    assert (found.kind, found.affected) == ("application", 10)
+
+
+def test_wrong_requests(tmp_path: Path) -> None:
+    found = why(tmp_path, lattice_access=[*BEFORE, *spread({**CALL, "response_code": 404}, at(50), 10)])
+    assert (found.kind, found.mood) == ("client_error", "warn")
+
+
+def test_the_target_fails_in_one_group_alone(tmp_path: Path) -> None:
+    # 20 requests to the stable group, 4 of 4 to the canary fail: 4 of 24 are 17 %.
+    stable = spread({**CALL, "target_group_arn": target_group("stable")}, at(46), 20)
+    canary = spread({**CALL, "target_group_arn": target_group("canary"), "response_code": 502}, at(50), 4, 120)
+    found = why(tmp_path, lattice_access=[*BEFORE, *stable, *canary])
+    assert (found.kind, found.affected, found.attempts, found.since) == ("target", 4, 24, at(50))
+    assert "with 502, in target group canary/00000000000000aa alone (4 of its 4)" in found.headline
+
+
+def test_no_response(tmp_path: Path) -> None:
+    late = spread({**CALL, "response_code": 504, "failure_reason": "TargetDataTimeout"}, at(50), 10)
+    found = why(tmp_path, lattice_access=[*BEFORE, *late])
+    assert (found.kind, found.affected) == ("no_response", 10)
+    assert "TargetDataTimeout" in found.headline
+
+
+def test_packets_are_refused(tmp_path: Path) -> None:
+    # Over IPv4 orders reaches the node; what it sends over IPv6 is refused at the node's interface.
+    good = spread(
+        alb(ELB, HOST, ip="10.0.0.5", target="10.0.0.9", group="payments", ip_address="10.0.0.40"), at(0), 60, 60
+    )
+    knows = spread(flow("10.0.0.40", "10.0.0.9", 8080, vpc="vpc-a", direction="egress"), at(0), 60, 60)
+    refused = spread(flow("10.0.0.5", "10.0.0.40", 443, vpc="vpc-a", direction="ingress", action="REJECT"), at(50), 10)
+    found = why(tmp_path, caller="10.0.0.5", alb_access=good, vpc_flow=[*knows, *refused])
+    assert (found.kind, found.affected, found.attempts, found.since) == ("packet", 10, 10, at(50))
+    assert "at 10.0.0.40:443: REJECT" in found.headline
+
+
+def test_the_handshake_fails(tmp_path: Path) -> None:
+    subject = "CN=partner.example.com,O=Example,C=US"
+    good = alb(ELB, HOST, ip="10.0.0.5", target="10.0.0.9", group="payments", conn_trace_id="TID_1")
+    shake = {
+        "timestamp": at(0),
+        "elb": ELB,
+        "client_ip": "10.0.0.5",
+        "leaf_client_cert_subject": subject,
+        "listener_port": 443,
+    }
+    failed = {**shake, "conn_trace_id": "TID_2", "tls_verify_status": "Failed:ClientCertExpired"}
+    found = why(
+        tmp_path,
+        caller=subject,
+        alb_access=spread(good, at(0), 40, 60),
+        alb_connection=[
+            {**shake, "conn_trace_id": "TID_1", "tls_verify_status": "Success"},
+            *spread(failed, at(50), 10),
+        ],
+    )
+    assert (found.kind, found.affected, found.since) == ("tls", 10, at(50))
+    assert "Failed:ClientCertExpired" in found.headline
+
+
+def test_allowed_and_slow(tmp_path: Path) -> None:
+    # 10 ms in sixty requests of the hour before, 400 ms in thirty of the window: forty times, nearly all at the target.
+    past = spread(CALL, at(0, hour=8), 60, 60)
+    slow = spread({**CALL, "duration": 400}, at(45), 30)
+    found = why(tmp_path, lattice_access=[*past, *slow])
+    assert (found.kind, found.mood) == ("slow", "warn")
+    assert "p95 400 ms, usually 10 ms, most of it at the target" in found.headline
+
+
+def test_allowed_and_fine(tmp_path: Path) -> None:
+    found = why(tmp_path, lattice_access=spread(CALL, at(0), 60, 60))
+    assert (found.kind, found.mood, found.affected, found.attempts) == ("fine", "good", 0, 15)
+    assert found.also == ()
+
+
+def test_one_failure_of_many_is_no_verdict_but_is_said(tmp_path: Path) -> None:
+    found = why(
+        tmp_path, lattice_access=[*spread(CALL, at(45), 30), *spread({**CALL, "response_code": 500}, at(50), 1)]
+    )
+    assert (found.kind, found.also) == ("fine", ("target",))
+
+
+def test_goes_straight(tmp_path: Path) -> None:
+    door = spread(flow("169.254.171.192", "10.0.0.9", 8080, vpc="vpc-a", direction="ingress"), at(40), 20, 60)
+    straight = spread(flow("10.0.0.5", "10.0.0.9", 8080, vpc="vpc-a", direction="ingress"), at(50), 5)
+    found = why(tmp_path, lattice_access=BEFORE, vpc_flow=[*door, *straight])
+    assert (found.kind, found.affected, found.mood) == ("bypass", 5, "warn")
+    assert "straight to payments at 10.0.0.9:8080" in found.headline
+
+
+def test_a_refusal_comes_before_going_straight(tmp_path: Path) -> None:
+    door = spread(flow("169.254.171.192", "10.0.0.9", 8080, vpc="vpc-a", direction="ingress"), at(40), 20, 60)
+    straight = spread(flow("10.0.0.5", "10.0.0.9", 8080, vpc="vpc-a", direction="ingress"), at(50), 5)
+    refused = spread(denied("orders-task", "payments", "Service", ip="10.0.0.5"), at(50), 3)
+    found = why(tmp_path, lattice_access=[*BEFORE, *refused], vpc_flow=[*door, *straight])
+    assert (found.kind, found.also) == ("service_policy", ("bypass",))
+
+
+def test_nothing_seen_with_complete_logs(tmp_path: Path) -> None:
+    other = spread(flow("10.0.0.7", "10.0.0.8", 80, vpc="vpc-a", direction="egress"), at(0), 60, 60)
+    found = why(tmp_path, lattice_access=BEFORE, vpc_flow=other)
+    assert (found.kind, found.mood, found.coverage, found.missing) == ("no_packets", "unknown", 1.0, ())
+
+
+def test_packets_but_no_request(tmp_path: Path) -> None:
+    dial = flow("10.0.0.5", "169.254.171.33", 443, vpc="vpc-a", direction="egress")
+    found = why(tmp_path, lattice_access=BEFORE, vpc_flow=spread(dial, at(0), 60, 60))
+    assert found.kind == "no_request"
+
+
+def test_nothing_seen_and_a_source_is_missing(tmp_path: Path) -> None:
+    logs = [*delivered(last=at(45)), *delivered(kind="VpcLatticeAccessLogs", table="lattice_access")]
+    found = why(tmp_path, lattice_access=BEFORE, objects=logs)
+    # Three of the window's three slots of flow logs are missing, none of Lattice's three: half is there.
+    assert (found.kind, found.coverage) == ("no_data", 0.5)
+    assert found.missing == ("123456789012_vpcflowlogs_us-east-1_x-1 (0 of 3 deliveries, until 09:45Z)",)
+
+
+def test_nothing_seen_and_no_flow_logs_at_all(tmp_path: Path) -> None:
+    found = why(tmp_path, lattice_access=BEFORE, objects=delivered(kind="VpcLatticeAccessLogs", table="lattice_access"))
+    assert found.kind == "no_data"
+    assert "there are no flow logs" in found.headline
+
+
+def test_what_has_stopped_is_over(tmp_path: Path) -> None:
+    # 4 refused until 09:47, then 20 allowed: at that rate many more were due.
+    refused = spread(denied("orders-task", "payments", "Service", ip="10.0.0.5"), at(45), 4)
+    found = why(tmp_path, lattice_access=[*BEFORE, *refused, *spread(CALL, at(48), 20)])
+    assert (found.kind, found.over, found.mood) == ("service_policy", True, "good")
+    assert "over since 09:46Z" in found.headline
+    assert found.next_step.startswith("It has stopped")
+
+
+def test_without_a_time_the_newest_complete_data_counts(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, {"objects": LOGS, "lattice_access": spread(CALL, at(0), 60, 60)})
+    assert judge(lake, "orders-task", "payments", at=None, minutes=15).window_end <= UNTIL
+
+
+def test_as_json_it_is_all_there(tmp_path: Path) -> None:
+    shown = why(tmp_path, lattice_access=BEFORE[:30] + spread(CALL, at(45), 5)).as_dict()
+    assert {"kind", "headline", "since", "lines", "coverage", "evidence", "next_step"} <= set(shown)
+    assert shown["evidence"]["data"] == "complete"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "orders-task",
+        "ORDERS-task",
+        role("orders-task"),
+        "arn:aws:sts::123456789012:assumed-role/orders-task/session-7",
+        "10.0.0.5",
+        "vpc-a/10.0.0.5",
+    ],
+)
+def test_the_caller_by_any_of_its_names(written: str, tmp_path: Path) -> None:
+    assert why(tmp_path, caller=written, lattice_access=spread(CALL, at(45), 5)).caller == "orders-task"
+
+
+@pytest.mark.parametrize("written", ["payments", CALL["service_arn"], "payments.svc.example.com", "10.0.0.9"])
+def test_the_callee_by_any_of_its_names(written: str, tmp_path: Path) -> None:
+    assert why(tmp_path, callee=written, lattice_access=spread(CALL, at(45), 5)).callee == "payments"
+
+
+def test_an_unknown_name_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match=r"callee paymnts: nobody is called that; did you mean payments\?"):
+        why(tmp_path, callee="paymnts", lattice_access=BEFORE)
+
+
+def test_an_address_means_who_had_it_last_and_two_at_once_are_ambiguous() -> None:
+    nine, ten = datetime(2026, 3, 10, 9, tzinfo=UTC), datetime(2026, 3, 10, 10, tzinfo=UTC)
+    known = [
+        {"spelling": "10.0.0.1", "name": "old", "seen_at": nine},
+        {"spelling": "10.0.0.1", "name": "new", "seen_at": ten},
+        {"spelling": "10.0.0.2", "name": "a", "seen_at": ten},
+        {"spelling": "10.0.0.2", "name": "b", "seen_at": ten},
+    ]
+    assert resolve("caller", "10.0.0.1", known) == "new"
+    with pytest.raises(QueryError, match="means a and b"):
+        resolve("caller", "10.0.0.2", known)
+
+
+def test_an_empty_lake_says_so(tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="holds no logs yet"):
+        judge(lake_of(tmp_path, {}), "a", "b", at=None, minutes=15)
