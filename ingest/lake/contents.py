@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from importlib.resources import files
+from typing import Any
 from urllib.parse import unquote
 
 import duckdb
@@ -34,7 +35,22 @@ def dataset(handle: DeltaTable, table: Table, day: date | None = None) -> ds.Dat
     # outlive the interpreter.
     folder = handle.table_uri.removeprefix("file://")
     local = fs.SubTreeFileSystem(unquote(folder), fs.LocalFileSystem()) if not is_remote(handle.table_uri) else None
-    return handle.to_pyarrow_dataset(filesystem=local, file_pruning_predicate=only, schema=table.arrow)
+    found: Any = handle.to_pyarrow_dataset(filesystem=local, file_pruning_predicate=only, schema=table.arrow)
+    fragments = [
+        found.format.make_fragment(part.path, part.filesystem, _partition(table, part))
+        for part in found.get_fragments()
+    ]
+    return ds.FileSystemDataset(fragments, found.schema, found.format, found.filesystem)
+
+
+def _partition(table: Table, part: Any) -> ds.Expression:
+    """The file's day and nothing else.
+
+    delta-rs also states bounds of the columns it has no statistics of, as comparisons with NULL. Where a file's least
+    and greatest time are the same, Arrow concludes from them that a filter on such a column leaves no row.
+    """
+    day = ds.get_partition_keys(part.partition_expression).get(table.partition or "")
+    return ds.field("day") == pa.scalar(day, pa.date32()) if day else ds.scalar(True)
 
 
 def batches(source: ds.Dataset, predicate: ds.Expression | None = None) -> pa.RecordBatchReader:

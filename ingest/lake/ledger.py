@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import duckdb
 import pyarrow as pa
 
+from ingest.lake import contents
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.tables import Lake
 
@@ -36,6 +37,6 @@ def unknown(lake: Lake, uris: Sequence[str], etags: Sequence[str]) -> dict[int, 
                 return dict.fromkeys(range(len(uris)), False)
             connection.read_parquet(files).create_view("known")
         else:
-            connection.register("known", handle.to_pyarrow_dataset())
+            connection.register("known", contents.dataset(handle, OBJECTS))
         same_version: dict[int, bool] = dict(connection.execute(_KNOWN).fetchall())
     return {at: at in same_version for at in range(len(uris)) if not same_version.get(at)}

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from ingest.lake import contents
 from ingest.lake.declarations import OBJECTS, REJECTS, ROLLUPS, SOURCE_TABLES
 from ingest.lake.rollups import roll_up
 from ingest.lake.schema import Table
@@ -42,7 +43,7 @@ def commit(lake: Lake, assembly: Assembly) -> None:
 
 def unit_of(outcome: Outcome) -> Unit:
     """The version of an object that its rows are committed under."""
-    return Unit(outcome.source.uri, outcome.source.etag)
+    return Unit(outcome.source.uri, outcome.source.etag, outcome.source.attempt)
 
 
 def _commit_new(lake: Lake, rows: Rows, units: Collection[Unit]) -> set[Unit]:
@@ -123,7 +124,7 @@ def _old_contributions(lake: Lake, rollup: Table, units: Collection[Unit]) -> pa
     for table in SOURCE_TABLES:
         handle = lake.open(table)
         if handle is not None:
-            found = handle.to_pyarrow_dataset().to_table(filter=ds.field("log_object").isin(uris))
+            found = contents.dataset(handle, table).to_table(filter=ds.field("log_object").isin(uris))
             old[table.name] = found.select(table.names).cast(table.arrow)
     return roll_up(old)[rollup.name]
 

@@ -50,6 +50,7 @@ class SourceObject:
     size: int
     last_modified: datetime
     rewritten: bool = False
+    attempt: int = 1
 
 
 class Source(Protocol):
