@@ -60,11 +60,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class ResultColumn:
-    """A column that a report returns: its DuckDB type and meaning."""
+    """A column that a report returns: its DuckDB type and meaning; a `wide` one is left out of tables for people."""
 
     name: str
     type: str
     about: str
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,10 @@ def parse_report(name: str, topic: str, text: str, where: str) -> Report:
             key: Parameter(key, spec["type"], spec.get("default"), spec["about"])
             for key, spec in header.get("params", {}).items()
         }
-        columns = tuple(ResultColumn(key, spec["type"], spec["about"]) for key, spec in header["columns"].items())
+        columns = tuple(
+            ResultColumn(key, spec["type"], spec["about"], spec.get("wide", False))
+            for key, spec in header["columns"].items()
+        )
     except (KeyError, TypeError, AttributeError):
         raise QueryError(f"{where}: each of [params] and [columns] needs type and about") from None
     history = float(header.get("history_hours", 0))

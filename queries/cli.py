@@ -11,7 +11,7 @@ from rich.text import Text
 from ingest.errors import QueryError
 from ingest.invocation import Invocation
 from queries import catalog
-from queries.output import Format, write
+from queries.output import Format, chosen_format, write
 from queries.session import Session, open_session
 from queries.shell import init_script, run_shell
 
@@ -41,22 +41,29 @@ def _session(
 def query_command(
     context: typer.Context,
     name: str | None = typer.Argument(None, help="A report; --list says which there are."),
-    list_: bool = typer.Option(False, "--list", help="List the reports with their parameters."),
+    list_: bool = typer.Option(False, "--list", help="List the reports; with a name, its parameters and columns."),
     param: list[str] = typer.Option([], "--param", "-p", help="key=value; may be repeated."),
     since: str | None = _SINCE,
     until: str | None = _UNTIL,
     lake: str | None = _LAKE,
     form: Format | None = _FORMAT,
     output: Path | None = _OUTPUT,
+    wide: bool = typer.Option(False, "--wide", help="In a table, ids and other wide columns too."),
 ) -> None:
     """Run a report of the catalogue."""
-    if list_ or name is None:
+    if name is None:
         _print_catalogue()
         return
     report = catalog.report(name)
+    if list_:
+        _print_report(report)
+        return
     given = dict(_key_value(text) for text in param)
     with _session(context, lake, since, until, report.history_hours) as session:
-        write(report.run(session, given), form, output)
+        rows = report.run(session, given)
+    if chosen_format(form, output) is Format.TABLE and not wide:
+        rows = rows.drop_columns([column.name for column in report.columns if column.wide])
+    write(rows, form, output)
 
 
 def _key_value(text: str) -> tuple[str, str]:
@@ -68,12 +75,23 @@ def _key_value(text: str) -> tuple[str, str]:
 
 def _print_catalogue() -> None:
     console = Console(highlight=False)
-    for report in catalog.load().values():
-        console.print(Text.assemble((report.name, "bold"), f"  {report.question}"), soft_wrap=True)
-        for parameter in report.parameters.values():
-            if parameter.name not in catalog.WINDOW:
-                default = "" if parameter.default is None else f" (default {parameter.default})"
-                console.print(Text(f"    {parameter.name}: {parameter.about}{default}"), soft_wrap=True)
+    reports = catalog.load()
+    width = max(len(name) for name in reports)
+    for report in reports.values():
+        console.print(Text.assemble((report.name.ljust(width), "bold"), f"  {report.question}"), soft_wrap=True)
+    console.print("eastwest query NAME --list tells a report's parameters and columns", style="dim", soft_wrap=True)
+
+
+def _print_report(report: catalog.Report) -> None:
+    console = Console(highlight=False)
+    console.print(Text.assemble((report.name, "bold"), f"  {report.question}"), soft_wrap=True)
+    console.print("parameters", style="dim")
+    for parameter in report.parameters.values():
+        default = "" if parameter.default is None else f" (default {parameter.default})"
+        console.print(Text(f"  {parameter.name} {parameter.type}: {parameter.about}{default}"), soft_wrap=True)
+    console.print("columns", style="dim")
+    for column in report.columns:
+        console.print(Text(f"  {column.name} {column.type}: {column.about}"), soft_wrap=True)
 
 
 @app.command("sql")

@@ -45,13 +45,18 @@ def visible(text: str) -> str:
     )
 
 
+def chosen_format(form: Format | None, output: Path | None) -> Format:
+    """The format asked for; without one a table on a terminal and CSV elsewhere."""
+    return form or (Format.TABLE if output is None and sys.stdout.isatty() else Format.CSV)
+
+
 def write(rows: pa.Table, form: Format | None, output: Path | None) -> None:
     """Write rows to `output`, else to stdout; without a format a table on a terminal and CSV elsewhere.
 
     Raises:
         QueryError: Parquet to a terminal, or a file that cannot be written.
     """
-    chosen = form or (Format.TABLE if output is None and sys.stdout.isatty() else Format.CSV)
+    chosen = chosen_format(form, output)
     if chosen is Format.TABLE:
         _write_table(rows, output)
         return

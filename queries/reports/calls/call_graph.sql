@@ -10,12 +10,13 @@
 -- degraded_client_errors = { type = "double", default = 0.1, about = "share of client errors from which an edge is degraded" }
 -- failing_client_errors = { type = "double", default = 0.2, about = "the same share from which it is failing" }
 -- denied_from = { type = "double", default = 0.01, about = "share of denied requests from which an edge is denied" }
+-- min_wrong = { type = "bigint", default = 5, about = "failures or refusals below which an edge is ok" }
 -- [columns]
 -- caller = { type = "varchar", about = "display name of the caller's node" }
 -- callee = { type = "varchar", about = "display name of the callee's node" }
--- state = { type = "varchar", about = "failing, denied, degraded or ok; the first that holds" }
--- requests = { type = "bigint", about = "requests in the window" }
--- ok = { type = "bigint", about = "answered below 400" }
+-- state = { type = "varchar", about = "failing, denied, degraded or ok, as in edge_health" }
+-- requests = { type = "bigint", about = "requests in the window; for a resource configuration, connections" }
+-- ok = { type = "bigint", about = "answered below 400", wide = true }
 -- client_errors = { type = "bigint", about = "answered 400 to 499, the application's own 403 among them" }
 -- denied = { type = "bigint", about = "refused before the application" }
 -- server_errors = { type = "bigint", about = "answered 500 and above" }
@@ -24,48 +25,78 @@
 -- denied_share = { type = "double", about = "denied / requests, 0 to 1" }
 -- p50_ms = { type = "double", about = "median of all of a request's time, ms" }
 -- p99_ms = { type = "double", about = "99th percentile of the same, ms" }
--- bytes_in = { type = "bigint", about = "bytes received from the caller" }
--- bytes_out = { type = "bigint", about = "bytes sent to the caller" }
--- front_doors = { type = "varchar", about = "lattice, alb, or both" }
--- caller_principal = { type = "varchar", about = "one principal the caller signed with" }
--- service = { type = "varchar", about = "one id of the service" }
--- first_seen = { type = "timestamp with time zone", about = "first request in the window" }
+-- bytes_in = { type = "bigint", about = "bytes received from the caller", wide = true }
+-- bytes_out = { type = "bigint", about = "bytes sent to the caller", wide = true }
+-- front_doors = { type = "varchar", about = "lattice, alb, both, or resource for a resource configuration" }
+-- caller_principal = { type = "varchar", about = "one principal the caller signed with", wide = true }
+-- service = { type = "varchar", about = "one id of the service", wide = true }
+-- first_seen = { type = "timestamp with time zone", about = "first request in the window", wide = true }
 -- last_seen = { type = "timestamp with time zone", about = "last request in the window" }
 -- ---
-with edges as (
+with calls_made as (
     select
+        r.time,
         r.caller,
         r.callee,
-        count(*) as requests,
-        count(*) filter (r.outcome = 'ok') as ok,
-        count(*) filter (r.outcome = 'client_error') as client_errors,
-        count(*) filter (r.outcome = 'denied') as denied,
-        count(*) filter (r.outcome = 'server_error') as server_errors,
-        count(*) filter (r.outcome = 'no_response') as no_response,
-        quantile_cont(r.latency_ms, [0.5, 0.99]) as quantiles,
-        coalesce(sum(r.bytes_in), 0)::bigint as bytes_in,
-        coalesce(sum(r.bytes_out), 0)::bigint as bytes_out,
-        string_agg(distinct r.front_door, ', ' order by r.front_door) as front_doors,
-        min(r.caller_principal) as caller_principal,
-        min(r.service) as service,
-        min(r.time) as first_seen,
-        max(r.time) as last_seen
+        r.outcome,
+        r.latency_ms,
+        r.bytes_in,
+        r.bytes_out,
+        r.front_door,
+        r.caller_principal,
+        r.service
     from edge_requests as r
     where r.time >= $since
         and r.time < $until
-    group by r.caller, r.callee
+    union all
+    select
+        c.time,
+        c.caller,
+        c.callee,
+        'ok',
+        null,
+        null,
+        null,
+        'resource',
+        null,
+        c.resource_configuration
+    from resource_connections as c
+    where c.time >= $since
+        and c.time < $until
+),
+
+edges as (
+    select
+        m.caller,
+        m.callee,
+        count(*) as requests,
+        count(*) filter (m.outcome = 'ok') as ok,
+        count(*) filter (m.outcome = 'client_error') as client_errors,
+        count(*) filter (m.outcome = 'denied') as denied,
+        count(*) filter (m.outcome = 'server_error') as server_errors,
+        count(*) filter (m.outcome = 'no_response') as no_response,
+        count(*) filter (m.outcome in ('server_error', 'no_response')) as failed,
+        quantile_cont(m.latency_ms, [0.5, 0.99]) as quantiles,
+        coalesce(sum(m.bytes_in), 0)::bigint as bytes_in,
+        coalesce(sum(m.bytes_out), 0)::bigint as bytes_out,
+        string_agg(distinct m.front_door, ', ' order by m.front_door) as front_doors,
+        min(m.caller_principal) as caller_principal,
+        min(m.service) as service,
+        min(m.time) as first_seen,
+        max(m.time) as last_seen
+    from calls_made as m
+    group by m.caller, m.callee
 )
 
 select
     e.caller,
     e.callee,
     case
-        when e.server_errors + e.no_response >= $failing_errors * e.requests then 'failing'
-        when e.denied >= $denied_from * e.requests and e.denied > 0 then 'denied'
-        when e.client_errors >= $failing_client_errors * e.requests then 'failing'
-        when e.server_errors + e.no_response >= $degraded_errors * e.requests
-            and e.server_errors + e.no_response > 0 then 'degraded'
-        when e.client_errors >= $degraded_client_errors * e.requests then 'degraded'
+        when e.failed >= $min_wrong and e.failed >= $failing_errors * e.requests and e.failed > e.denied then 'failing'
+        when e.denied >= $min_wrong and e.denied >= $denied_from * e.requests then 'denied'
+        when e.client_errors >= $min_wrong and e.client_errors >= $failing_client_errors * e.requests then 'failing'
+        when e.failed >= $min_wrong and e.failed >= $degraded_errors * e.requests then 'degraded'
+        when e.client_errors >= $min_wrong and e.client_errors >= $degraded_client_errors * e.requests then 'degraded'
         else 'ok'
     end as state,
     e.requests,
@@ -74,7 +105,7 @@ select
     e.denied,
     e.server_errors,
     e.no_response,
-    (e.server_errors + e.no_response) / e.requests as error_share,
+    e.failed / e.requests as error_share,
     e.denied / e.requests as denied_share,
     e.quantiles[1] as p50_ms,
     e.quantiles[2] as p99_ms,
@@ -89,7 +120,7 @@ from edges as e
 where e.requests >= $min_requests
 order by
     array_position(['failing', 'denied', 'degraded', 'ok'], state),
-    e.server_errors + e.no_response + e.denied desc,
+    e.failed + e.denied desc,
     e.requests desc,
     e.caller,
     e.callee

@@ -16,9 +16,9 @@
 -- last_seen = { type = "timestamp with time zone", about = "last refusal in the window" }
 -- last_success_before = { type = "timestamp with time zone", about = "newest success of that caller with that callee before the first refusal: its minute (packets: start of the last accepted flow to the same port); up to 7 days back" }
 -- used_to_work = { type = "boolean", about = "whether there was one" }
--- caller_principal = { type = "varchar", about = "one principal the caller signed with, where it signed" }
--- caller_ips = { type = "bigint", about = "addresses it came from" }
--- target_port = { type = "integer", about = "port, where it is one" }
+-- caller_principal = { type = "varchar", about = "one principal the caller signed with, where it signed", wide = true }
+-- caller_ips = { type = "bigint", about = "addresses it came from", wide = true }
+-- target_port = { type = "integer", about = "port, where it is one", wide = true }
 -- ---
 with refused as (
     select
