@@ -37,7 +37,7 @@ def delivered(
     rows: list[Row] = []
     while first < last:
         name = f"s3://logs/123456789012_{kind}_us-east-1_x-1_{first:%Y%m%dT%H%MZ}_0a.log.gz"
-        span = {"min_time": first, "max_time": first + timedelta(seconds=290), "ingested_at": first}
+        span = {"min_time": first, "max_time": first + timedelta(seconds=290), "ingested_at": at(0, hour=12)}
         rows.append({"log_object": name, "format": table, "records": 1, "rows": 1, "rejects": 0, **span})
         first += timedelta(minutes=5)
     return rows
