@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-BETWEEN = (b"}{", b"} {", b"}\t{")
+import numpy as np
+
 HEAD = 64 * 1024
 
 
@@ -26,11 +27,22 @@ def _is_wrapped(data: bytes) -> bool:
     head = data[:HEAD].lstrip()
     if not head.startswith(b"{"):
         return False
-    if b'"logEvents"' in head or any(between in data for between in BETWEEN):
+    if b'"logEvents"' in head or _has_joined_objects(data):
         return True
     # A first line that opens an object and does not close it, where the next line carries on: printed prettily.
     first, newline, rest = head.partition(b"\n")
     return bool(newline) and not first.rstrip().endswith(b"}") and rest.lstrip()[:1] == b'"'
+
+
+def _has_joined_objects(data: bytes) -> bool:
+    """Whether an object begins on the line on which another ends: `}{`, with one space or tab between at most."""
+    text = np.frombuffer(data, dtype=np.uint8)
+    # A search for `}{` with bytes.find took a sixth of an ingest and kept the other worker waiting for the interpreter.
+    after = np.flatnonzero(text == ord("}")) + 1
+    after = after[after < len(text)]
+    blank = (text[after] == ord(" ")) | (text[after] == ord("\t"))
+    after[blank] += 1
+    return bool((text[after[after < len(text)]] == ord("{")).any())
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -24,11 +24,11 @@ def write(store: ObjectStore, table: Table, rows: pa.Table) -> list[AddAction | 
     """Write the rows below `store`'s root, a file for each partition; what a Delta commit must add for them."""
     if table.partition is None:
         return [_write_file(store, table, rows, None)] if rows.num_rows else []
-    days = rows.column(table.partition)
-    return [
-        _write_file(store, table, rows.filter(pc.equal(days, pa.scalar(day, pa.date32()))), day)
-        for day in sorted(day for day in pc.unique(days).to_pylist() if day is not None)
-    ]
+    of_row = rows.column(table.partition)
+    days = sorted(day for day in pc.unique(of_row).to_pylist() if day is not None)
+    if len(days) == 1:
+        return [_write_file(store, table, rows, days[0])]
+    return [_write_file(store, table, rows.filter(pc.equal(of_row, pa.scalar(day, pa.date32()))), day) for day in days]
 
 
 def read(store: ObjectStore, table: Table, paths: Iterable[str]) -> pa.Table:
