@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from importlib.resources import files
 from typing import Any
 from urllib.parse import unquote
 
@@ -77,11 +76,6 @@ def bounded(memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
     ):
         connection.execute("set TimeZone = 'UTC'")
         yield connection
-
-
-def sql(name: str) -> str:
-    """Text of `maintenance_sql/<name>.sql`."""
-    return (files("ingest.lake.maintenance_sql") / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def between(table: Table, start: datetime, end: datetime) -> ds.Expression:

@@ -19,6 +19,7 @@ from ingest.lake.declarations import OBJECTS, REJECTS, ROLLUPS, SOURCE_TABLES, T
 from ingest.lake.rebuilding import merge, recompute
 from ingest.lake.retention import expired_before, listed
 from ingest.lake.schema import Table
+from ingest.lake.statements import sql
 from ingest.lake.store import open_store
 from ingest.lake.tables import Lake
 
@@ -68,8 +69,8 @@ def _object_differences(
 ) -> Iterator[Difference]:
     ledger = handles.get(OBJECTS)
     connection.register("objects", contents.dataset(ledger, OBJECTS) if ledger else OBJECTS.empty())
-    connection.execute(contents.sql("ledger_objects"))
-    connection.execute(contents.sql("holdings"))
+    connection.execute(sql("ledger_objects"))
+    connection.execute(sql("holdings"))
     store = open_store(lake.uri, lake.storage)
     for table, handle in handles.items():
         if before := expired_before(handle):
@@ -77,11 +78,11 @@ def _object_differences(
         if table in (*SOURCE_TABLES, REJECTS):
             for day in contents.days(handle, table):
                 connection.register("contents", contents.dataset(handle, table, day))
-                connection.execute(contents.sql("hold_day"), {"table": table.name})
+                connection.execute(sql("hold_day"), {"table": table.name})
         if table in (*SOURCE_TABLES, REJECTS, *ROLLUPS):
             connection.register("carried", guards.carried(store, table.name))
-            connection.execute(contents.sql("hold_guards"), {"table": table.name})
-    cursor = connection.execute(contents.sql("object_differences"))
+            connection.execute(sql("hold_guards"), {"table": table.name})
+    cursor = connection.execute(sql("object_differences"))
     while rows := cursor.fetchmany(1_000):
         yield from (Difference(*row) for row in rows)
 

@@ -1,1 +1,0 @@
-"""The SQL of the lake's upkeep: what verify and status ask."""

@@ -1,0 +1,61 @@
+-- Five-minute slots in which a regular source delivered nothing, while others did: one row a gap. Regular: an object was
+-- followed by the next five minutes' nine times of ten, six times at least. A flow log that another one of the same
+-- account and region took over from is no gap (AWS cannot change a flow log: a change is a new one).
+with slots as (
+    select
+        source,
+        any_value(format) as format,
+        any_value(account) as account,
+        any_value(region) as region,
+        time_bucket(interval 5 minutes, max_time) as slot
+    from deliveries
+    where source is not null
+        and rows > 0
+    group by all
+),
+
+followed as (
+    select
+        *,
+        lead(slot) over (partition by source order by slot) as next_slot
+    from slots
+),
+
+-- The newest five minutes of anything; what is a quarter of an hour younger may still be on its way.
+horizon as (
+    select max(slot) - interval 10 minutes as due
+    from slots
+),
+
+regular as (
+    select
+        source,
+        min(slot) as first_slot
+    from followed
+    group by source
+    having count(*) >= 6
+        and count(*) filter (next_slot = slot + interval 5 minutes) >= 0.9 * (count(*) - 1)
+)
+
+select
+    f.format,
+    f.account,
+    f.region,
+    f.source,
+    f.slot + interval 5 minutes as gap_from,
+    coalesce(f.next_slot, h.due) as gap_until,
+    (epoch(coalesce(f.next_slot, h.due) - f.slot) // 300 - 1)::bigint as slots
+from followed as f
+inner join regular as r
+    on f.source = r.source
+cross join horizon as h
+where coalesce(f.next_slot, h.due) > f.slot + interval 5 minutes
+    and not exists (
+        select 1
+        from regular as other
+        where other.source <> f.source
+            and regexp_replace(other.source, '_[^_]+$', '') = regexp_replace(f.source, '_[^_]+$', '')
+            and f.format = 'vpc_flow'
+            and other.first_slot between f.slot - interval 5 minutes and f.slot + interval 10 minutes
+    )
+order by gap_from, f.source

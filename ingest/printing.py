@@ -1,0 +1,75 @@
+"""Rows on stdout: a table for people, JSON for programs.
+
+Names come from buckets and log lines, so they are hostile: in a table they are never read as markup, and control
+characters, which could rewrite a terminal, are spelled out.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from enum import StrEnum
+
+import orjson
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+Row = Mapping[str, object]
+_WIDE = 240
+
+
+class Shape(StrEnum):
+    """How an answer is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def print_json(value: object) -> None:
+    """One JSON document; times in ISO form."""
+    sys.stdout.buffer.write(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def print_rows(rows: Sequence[Row], title: str | None = None, empty: str = "none") -> None:
+    """A table of rows that share their keys; `empty` where there are none."""
+    console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
+    if title:
+        console.print(Text(title, style="bold"))
+    if not rows:
+        console.print(Text(empty))
+        return
+    table = RichTable(box=None, pad_edge=False, header_style="bold")
+    for name, value in rows[0].items():
+        right = isinstance(value, int | float)
+        table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row.values()))
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.1f}"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S}"
+        case date():
+            return value.isoformat()
+        case _:
+            return visible(str(value))
+
+
+def visible(text: str) -> str:
+    r"""The text with control, direction and line characters spelled out: `\x1b`, `\u202e`."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
