@@ -18,6 +18,7 @@ from rich.console import Console
 import dashboard.cli
 import ingest.cli
 import ingest.cli_lake
+import ingest.cli_rejects
 import queries.cli
 import queries.cli_checks
 from ingest.errors import EastwestError
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for layer in (ingest.cli, ingest.cli_lake, queries.cli, queries.cli_checks, dashboard.cli):
+for layer in (ingest.cli, ingest.cli_lake, ingest.cli_rejects, queries.cli, queries.cli_checks, dashboard.cli):
     app.add_typer(layer.app)
 
 

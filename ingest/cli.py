@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from ingest.cli_follow import Following, parse_interval
+from ingest.cli_summary import print_summary
 from ingest.errors import SettingsError, SourceError
 from ingest.invocation import Invocation
 from ingest.lake.declarations import OBJECTS
@@ -78,7 +79,7 @@ def ingest_command(
         else:
             for uri in uris:
                 total.add(list_once(uri))
-    _print_summary(total, target)
+    print_summary(total, target)
     if total.failed and (follow or queue):
         typer.echo(f"eastwest: {_failures(total)}", err=True)
     elif total.failed:
@@ -134,31 +135,6 @@ def _print_plan(source: Source, lake: Lake, window: tuple[datetime | None, datet
     console = Console(highlight=False)
     console.print(table)
     console.print(f"{source.requests:,} requests so far to list {escape(source.uri)}; nothing was read")
-
-
-def _print_summary(total: Summary, lake: Lake) -> None:
-    console = Console(highlight=False)
-    if not total.objects and not total.failed:
-        console.print(f"Nothing new: every listed object is in the lake {escape(lake.uri)}", soft_wrap=True)
-        return
-    table = RichTable("table", "rows")
-    table.columns[1].justify = "right"
-    for name, rows in sorted(total.rows.items()):
-        table.add_row(name, f"{rows:,}")
-    table.add_row("rejects", f"{total.rejects:,}", style="yellow" if total.rejects else None)
-    if total.dropped:
-        table.add_row("dropped by rules", f"{total.dropped:,}")
-    console.print(table)
-    rate = total.rows.total() / total.seconds if total.seconds else 0
-    console.print(
-        f"{total.objects:,} objects, {total.bytes / 1e6:,.1f} MB, {total.rows.total():,} rows in {total.seconds:.1f} s"
-        f" ({rate:,.0f} rows/s) into {escape(lake.uri)}",
-        soft_wrap=True,
-    )
-    for rule, count in sorted(total.rules.items()):
-        console.print(f"rule {rule}: {count:,}", markup=False, soft_wrap=True)
-    if total.rejects:
-        console.print("Lines that could not be read, with object, line and reason: `eastwest rejects`", soft_wrap=True)
 
 
 def _failures(total: Summary) -> str:
