@@ -69,12 +69,14 @@ def dashboard_command(
     invocation = context.obj
     invocation.lake(lake)  # a lake that cannot be named is an error now, not on the first page
     from dashboard import data
+    from queries.names_file import read_names
     from queries.session import Session, open_session
 
     def opened(since: str | None, history_hours: float) -> Session:
         # Each session asks for the lake again, so credentials that expire are renewed.
         options = {"memory_limit": invocation.settings.memory_limit}
-        return open_session(invocation.lake(lake), since, history_hours=history_hours, options=options)
+        names = read_names(invocation.settings.names)
+        return open_session(invocation.lake(lake), since, history_hours=history_hours, options=options, names=names)
 
     data.use(opened)
     threading.Thread(target=_announce, args=(address, port), daemon=True).start()

@@ -11,6 +11,7 @@ from rich.text import Text
 from ingest.errors import QueryError
 from ingest.invocation import Invocation
 from queries import catalog
+from queries.names_file import read_names
 from queries.output import Format, chosen_format, write
 from queries.session import Session, open_session
 from queries.shell import init_script, run_shell
@@ -34,6 +35,7 @@ def _session(
         until,
         history_hours=history_hours,
         options={"memory_limit": invocation.settings.memory_limit},
+        names=read_names(invocation.settings.names),
     )
 
 
@@ -41,8 +43,12 @@ def _session(
 def query_command(
     context: typer.Context,
     name: str | None = typer.Argument(None, help="A report; --list says which there are."),
+    subject: str | None = typer.Argument(
+        None, help="What to ask about, of a report such as who: ARN, address or name."
+    ),
     list_: bool = typer.Option(False, "--list", help="List the reports; with a name, its parameters and columns."),
     param: list[str] = typer.Option([], "--param", "-p", help="key=value; may be repeated."),
+    at: str | None = typer.Option(None, "--at", help="Time to look at, of a report such as who."),
     since: str | None = _SINCE,
     until: str | None = _UNTIL,
     lake: str | None = _LAKE,
@@ -59,6 +65,7 @@ def query_command(
         _print_report(report)
         return
     given = dict(_key_value(text) for text in param)
+    given |= {key: value for key, value in (("subject", subject), ("at_time", at)) if value is not None}
     with _session(context, lake, since, until, report.history_hours) as session:
         rows = report.run(session, given)
     if chosen_format(form, output) is Format.TABLE and not wide:

@@ -15,6 +15,7 @@ from rich.text import Text
 from ingest.errors import QueryError
 from ingest.invocation import Invocation
 from queries import findings, verdict, watch
+from queries.names_file import read_names
 from queries.output import visible
 from queries.times import parse_time
 
@@ -147,6 +148,7 @@ def why_command(
         at=parse_time(at, None) if at else None,
         minutes=window,
         options={"memory_limit": invocation.settings.memory_limit},
+        given_names=read_names(invocation.settings.names),
     )
     if form is Shape.JSON:
         _write_json(found.as_dict())

@@ -15,6 +15,7 @@ from ingest.lake.tables import Lake
 from queries import catalog
 from queries.catalog import Report, nearest
 from queries.completeness import HISTORY, Delivery, Ledger, Window
+from queries.names_file import GivenName
 from queries.session import Session, open_session
 
 FOLDER = "evidence"
@@ -62,6 +63,7 @@ def gather(
     at: datetime | None,
     minutes: float,
     options: Mapping[str, str] | None = None,
+    given_names: tuple[GivenName, ...] = (),
 ) -> Evidence:
     """The evidence about calls from `caller` to `callee` in the `minutes` before `at` (None: the newest complete data).
 
@@ -76,7 +78,8 @@ def gather(
         window = Window(until - timedelta(minutes=minutes), until)
         deliveries = ledger.deliveries(window)
     history = HISTORY.total_seconds() / 3600
-    with open_session(lake, window.since - _LOOK_BACK, until, history_hours=history, options=options) as session:
+    since = window.since - _LOOK_BACK
+    with open_session(lake, since, until, history_hours=history, options=options, names=given_names) as session:
         known = _rows(session, "parties", window)
         names = {"caller": resolve("caller", caller, known), "callee": resolve("callee", callee, known)}
         return _gather(session, window, names, deliveries)

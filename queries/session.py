@@ -20,6 +20,7 @@ from ingest.lake.declarations import ROLLUPS, SOURCE_TABLES, TABLES
 from ingest.lake.schema import Table
 from ingest.lake.tables import DataFile, Lake, Snapshot
 from queries import statements
+from queries.names_file import GivenName, names_statement
 from queries.scans import scan
 from queries.storage import extension_statements, secret_statement
 from queries.times import parse_time
@@ -39,11 +40,18 @@ class Session:
     """
 
     def __init__(
-        self, lake: Lake, since: Bound, until: Bound, history: timedelta, options: Mapping[str, str] | None
+        self,
+        lake: Lake,
+        since: Bound,
+        until: Bound,
+        history: timedelta,
+        options: Mapping[str, str] | None,
+        names: tuple[GivenName, ...],
     ) -> None:
         self.lake = lake
         self.connection = duckdb.connect(config=dict(options or {}))
         self.history = history
+        self._names = names
         self._bounds = (since, until)
         self._load()
 
@@ -59,6 +67,7 @@ class Session:
         body = [
             *(scan(TABLES[name], files, *self._bounds_of(TABLES[name])) for name, files in chosen.items()),
             watermark_statement(snapshots),
+            names_statement(self._names),
             *statements.macros(),
             *statements.relations(),
         ]
@@ -148,15 +157,16 @@ def open_session(
     *,
     history_hours: float = 0,
     options: Mapping[str, str] | None = None,
+    names: tuple[GivenName, ...] = (),
 ) -> Session:
     """A session for [since, until), or for everything (a lake on S3: the newest 7 days of data, said on stderr).
 
     A bound is a time, an ISO text, or '-1h': back from the end of complete data, where the window then ends too.
     Source tables hold the window's rows alone; rollups begin `history_hours` earlier, for what came before. `options`
-    are DuckDB's own (memory_limit, threads).
+    are DuckDB's own (memory_limit, threads). `names` overrule the names that the logs give (`names_file.read_names`).
 
     Raises:
         LakeError: the lake cannot be read.
         QueryError: a bound that is no time.
     """
-    return Session(lake, since, until, timedelta(hours=history_hours), options)
+    return Session(lake, since, until, timedelta(hours=history_hours), options, names)

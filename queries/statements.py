@@ -13,7 +13,7 @@ from typing import Any
 from ingest.lake import vocabulary
 from queries.header import split_header
 
-MACROS = ("names", "quantiles", "time", "deliveries")
+MACROS = ("names", "addresses", "quantiles", "time", "deliveries")
 IDENTITY = (
     "alb_nodes",
     "alb_target_groups",
@@ -25,6 +25,8 @@ IDENTITY = (
     "alb_own_hosts",
     "lattice_hosts",
     "seen_through",
+    "overrides",
+    "address_overrides",
     "services",
     "targets",
     "sources",

@@ -14,6 +14,7 @@ from ingest.lake.tables import Lake
 from queries.causes import Cause, causes, missing_sources, needed_formats, nothing_wrong
 from queries.completeness import ENOUGH, coverage_of
 from queries.inquiry import Evidence, gather
+from queries.names_file import GivenName
 
 _OVER = 5.0
 """A cause is over when, at its rate, this many more of its kind were due since."""
@@ -88,12 +89,13 @@ def judge(
     at: datetime | None,
     minutes: float,
     options: Mapping[str, str] | None = None,
+    given_names: tuple[GivenName, ...] = (),
 ) -> Verdict:
     """Why calls from caller to callee fail, are slow or are missing, in the window that ends at `at`.
 
     Raises QueryError for a name nobody has, LakeError when the lake cannot be read.
     """
-    return decide(gather(lake, caller, callee, at=at, minutes=minutes, options=options))
+    return decide(gather(lake, caller, callee, at=at, minutes=minutes, options=options, given_names=given_names))
 
 
 def decide(seen: Evidence) -> Verdict:

@@ -1,5 +1,5 @@
 -- Who an address was in an hour, where the logs show exactly one node at it: as target, as source, or as a load
--- balancer's node; at it or at the other address of its interface.
+-- balancer's node; at it or at the other address of its interface. What names.toml says of an address goes before.
 with shown as (
     select
         hour,
@@ -56,5 +56,16 @@ from widened as a
 inner join nodes as n
     on a.node = n.node
 where a.vpc is not null
+    and (a.hour, a.vpc, a.ip) not in (select (o.hour, o.vpc, o.ip) from address_overrides as o)
 group by a.hour, a.vpc, a.ip
 having count(distinct a.node) = 1
+union all
+select
+    o.hour,
+    o.vpc,
+    o.ip,
+    o.node,
+    n.name
+from address_overrides as o
+inner join nodes as n
+    on o.node = n.node

@@ -25,6 +25,31 @@ with candidates as (
         reason
     from principals
     where node = principal
+    union all
+    select
+        p.node,
+        case when count(*) = 1 and contains(min(p.principal), ':user/') then 'user' else 'role' end,
+        any_value(o.name),
+        any_value(o.name),
+        list(p.principal order by p.principal),
+        any_value(p.reason)
+    from principals as p
+    inner join overrides as o
+        on p.principal = o.id
+    where p.node not in (select s.node from services as s)
+    group by p.node
+    union all
+    select
+        a.node,
+        'address',
+        any_value(a.name),
+        any_value(a.name),
+        list(distinct a.vpc || '/' || a.ip order by a.vpc || '/' || a.ip),
+        any_value(a.reason)
+    from address_overrides as a
+    where a.node not in (select s.node from services as s)
+        and a.node not in (select p.node from principals as p)
+    group by a.node
 ),
 
 counted as (

@@ -51,11 +51,16 @@ best as (
 
 select
     k.principal,
-    case when t.sightings >= 20 and b.agreeing >= 0.95 * t.sightings then b.node else k.principal end as node,
+    case
+        when o.node is not null then o.node
+        when t.sightings >= 20 and b.agreeing >= 0.95 * t.sightings then b.node
+        else k.principal
+    end as node,
     coalesce(t.sightings, 0) as sightings,
     coalesce(b.agreeing, 0) as agreeing,
     b.node as candidate,
     case
+        when o.reason is not null then o.reason
         when t.sightings is null then 'kept apart: its addresses exist in several VPCs'
         when b.node is null and t.shared > 0 then 'kept apart: its addresses are targets of several services'
         when b.node is null then 'no service answers at its addresses'
@@ -70,3 +75,5 @@ left join totals as t
     on k.principal = t.principal
 left join best as b
     on k.principal = b.principal
+left join overrides as o
+    on k.principal = o.id
