@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest import formats
-from ingest.formats.block import Block, Reason, Rejected
+from ingest.formats.block import Block, Reason, Rejected, count_lines
 from ingest.formats.object_key import ObjectKey, parse_key
 from ingest.lake.declarations import VPC_FLOW
 from ingest.lake.schema import Table
@@ -115,7 +115,7 @@ class Assembly:
             if isinstance(piece, Damage):
                 self._reject_object(outcome, lines + 1, piece.text_bytes, Reason.DAMAGED_OBJECT, piece.what, b"")
                 continue
-            count = piece.data.count(b"\n")
+            count = count_lines(piece.data)
             if formats.is_test_object(key):
                 outcome.skipped += count
             elif piece.line_bytes:
