@@ -13,7 +13,7 @@ from queries import catalog
 from queries.catalog import Report, nearest
 from queries.completeness import ENOUGH, Ledger, Window, coverage_of
 from queries.findings import SEVERITIES, Verified, offence
-from queries.session import open_session
+from queries.session import Session, open_session
 
 FOLDER = "checks"
 _KEYS = {"severity": str, "about": str, "runbook": str, "reference": str, "sources": list, "key": list}
@@ -107,25 +107,31 @@ def _planned(ledger: Ledger, check: Check, at: datetime | None) -> Planned:
 
 
 def run(lake: Lake, planned: Iterable[Planned], options: Mapping[str, str] | None = None) -> list[Verified]:
-    """What the checks find, a session per window; those without a window are left out.
+    """What the checks find; those without a window are left out. Windows that end together share a session.
 
     Raises LakeError and QueryError.
     """
+    windows = [(item, item.window) for item in planned if item.window is not None]
+    windows.sort(key=lambda pair: (pair[1].until, pair[0].check.name))
     found: list[Verified] = []
-    runnable = [p for p in planned if p.window is not None]
-    runnable.sort(key=lambda p: (p.window.since, p.window.until, p.check.name))  # type: ignore[union-attr]
-    for window, group in groupby(runnable, key=lambda p: p.window):
-        assert window is not None
+    for until, group in groupby(windows, key=lambda pair: pair[1].until):
         together = list(group)
-        history = max(p.check.report.history_hours for p in together)
-        with open_session(lake, window.since, window.until, history_hours=history, options=options) as session:
-            for item in together:
-                report = item.check.report
-                baseline = window.since - timedelta(hours=report.history_hours)
-                given = {"baseline_since": baseline} if "baseline_since" in report.parameters else {}
-                offences = tuple(
-                    offence(report.name, item.check.severity, item.check.key, row)
-                    for row in report.run(session, given).to_pylist()
-                )
-                found.append(Verified(report.name, window, item.coverage, offences))
+        since = min(window.since for _, window in together)
+        history = max(item.check.report.history_hours for item, _ in together)
+        with open_session(lake, since, until, history_hours=history, options=options) as session:
+            found += [_verified(session, item, window) for item, window in together]
     return found
+
+
+def _verified(session: Session, item: Planned, window: Window) -> Verified:
+    report = item.check.report
+    values = {
+        "baseline_since": window.since - timedelta(hours=report.history_hours),
+        "since": window.since,
+        "until": window.until,
+    }
+    given = {name: value for name, value in values.items() if name in report.parameters}
+    offences = tuple(
+        offence(report.name, item.check.severity, item.check.key, row) for row in report.run(session, given).to_pylist()
+    )
+    return Verified(report.name, window, item.coverage, offences)

@@ -3,8 +3,8 @@
 -- question = "Where may a window end, so that nothing more arrives for it?"
 -- about = """
 -- Five minutes are complete when every regular source of the format has delivered for them, or has been silent for a
--- quarter of an hour longer than the others (then coverage says so); and never before the source's usual delay has passed
--- since the lake was last written."""
+-- quarter of an hour longer than the others: it is not waited for, and coverage says so. An irregular source is not
+-- waited for either. Never later than the format's usual delay before the lake was last written."""
 -- [params]
 -- at = { type = "timestamptz", about = "what counts as now; NULL: the newest data" }
 -- [columns]
@@ -30,7 +30,7 @@ select
     least(
         coalesce(
             min(l.delivered_until) filter (l.regular >= 0.9 and l.delivered_until + interval 15 minutes > l.newest),
-            max(l.delivered_until)
+            any_value(l.newest)
         ),
         any_value(w.complete_until),
         $at::timestamptz
