@@ -12,10 +12,11 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from rich.console import Console
@@ -109,8 +110,9 @@ def _write_table(rows: pa.Table, output: Path | None) -> None:
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         right = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
         table.add_column(Text(visible(name)), justify="right" if right else "left", overflow="fold")
+    decimals = [_decimals(column) for column in rows.columns]
     for row in rows.to_pylist():
-        table.add_row(*(Text(_cell(value)) for value in row.values()))
+        table.add_row(*(Text(_cell(value, places)) for value, places in zip(row.values(), decimals, strict=True)))
     if output is None:
         width = None if sys.stdout.isatty() else _WIDE
         Console(width=width, highlight=False).print(table)
@@ -119,17 +121,25 @@ def _write_table(rows: pa.Table, output: Path | None) -> None:
         Console(file=file, width=_WIDE, highlight=False).print(table)
 
 
-def _cell(value: object) -> str:
+def _decimals(column: pa.ChunkedArray[Any]) -> int:
+    """Decimal places for a column of numbers: three for shares, one for anything that goes beyond 1."""
+    if not pa.types.is_floating(column.type):
+        return 1
+    highest = pc.max(pc.abs(column)).as_py()
+    return 3 if highest is not None and highest <= 1 else 1
+
+
+def _cell(value: object, decimals: int) -> str:
     match value:
         case None:
             return ""
         case bool():
             return "yes" if value else "no"
         case float():
-            return f"{value:,.3f}" if abs(value) < 10 else f"{value:,.1f}"
+            return f"{value:,.{decimals}f}"
         case datetime():
             return f"{value:%Y-%m-%d %H:%M:%S}"
         case list():
-            return ", ".join(_cell(item) for item in value)
+            return ", ".join(_cell(item, decimals) for item in value)
         case _:
             return visible(str(value))
