@@ -15,6 +15,7 @@ import duckdb
 import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
+from deltalake import DeltaTable
 
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.statements import sql
@@ -29,6 +30,7 @@ class _Known:
 
     def __init__(self) -> None:
         self._connection = duckdb.connect()
+        self._handle: DeltaTable | None = None
         self._files: set[str] = set()
         self._lock = threading.Lock()
         self._empty()
@@ -40,8 +42,18 @@ class _Known:
             self._connection.register("listed", listed)
             return dict(self._connection.execute(sql("ledger_lookup")).fetchall())
 
+    def _newest(self, lake: Lake) -> set[str]:
+        """Paths of the ledger's files; the handle is kept, for opening one reads the whole checkpoint of its log."""
+        if self._handle is not None:
+            self._handle.update_incremental()
+        else:
+            self._handle = lake.open(OBJECTS)
+        if self._handle is None:
+            return set()
+        return set(map(str, pa.table(self._handle.get_add_actions(flatten=True)).column("path").to_pylist()))
+
     def _follow(self, lake: Lake) -> None:
-        files = {file.uri for file in lake.snapshot(OBJECTS).files}
+        files = self._newest(lake)
         if not self._files <= files:
             # Rewritten by compaction or because an object was replaced, whose old version is no longer known.
             self._empty()
@@ -49,15 +61,16 @@ class _Known:
         if not added:
             return
         if lake.is_local:
-            self._connection.read_parquet(added).project(_HASHES).insert_into("known")
+            paths = [f"{lake.table_uri(OBJECTS)}/{path}" for path in added]
+            self._connection.read_parquet(paths).project(_HASHES).insert_into("known")
         else:
             self._fetch(lake, added)
         self._files |= set(added)
 
     def _fetch(self, lake: Lake, added: Collection[str]) -> None:
         store = open_store(lake.uri, lake.storage)
-        for uri in added:
-            body = pa.BufferReader(obstore.get(store, uri.removeprefix(f"{lake.uri}/")).bytes())
+        for path in added:
+            body = pa.BufferReader(obstore.get(store, f"{OBJECTS.name}/{path}").bytes())
             rows = pq.read_table(body, columns=["log_object", "etag"])
             self._connection.from_arrow(rows).project(_HASHES).insert_into("known")
 
