@@ -110,7 +110,7 @@ def _write_table(rows: pa.Table, output: Path | None) -> None:
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         right = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
         table.add_column(Text(visible(name)), justify="right" if right else "left", overflow="fold")
-    decimals = [_decimals(column) for column in rows.columns]
+    decimals = [_decimals(name, column) for name, column in zip(rows.column_names, rows.columns, strict=True)]
     for row in rows.to_pylist():
         table.add_row(*(Text(_cell(value, places)) for value, places in zip(row.values(), decimals, strict=True)))
     if output is None:
@@ -121,9 +121,9 @@ def _write_table(rows: pa.Table, output: Path | None) -> None:
         Console(file=file, width=_WIDE, highlight=False).print(table)
 
 
-def _decimals(column: pa.ChunkedArray[Any]) -> int:
-    """Decimal places for a column of numbers: three for shares, one for anything that goes beyond 1."""
-    if not pa.types.is_floating(column.type):
+def _decimals(name: str, column: pa.ChunkedArray[Any]) -> int:
+    """Decimal places for a column of numbers: one for milliseconds and all that goes beyond 1, three for shares."""
+    if not pa.types.is_floating(column.type) or name.endswith("_ms"):
         return 1
     highest = pc.max(pc.abs(column)).as_py()
     return 3 if highest is not None and highest <= 1 else 1
