@@ -1,0 +1,157 @@
+"""`eastwest status` and `eastwest lake`: what they say of lakes whose logs were written for the purpose."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.cli_lake import parse_span
+from ingest.errors import SettingsError
+from ingest.lake.tables import Lake
+from ingest.printing import visible
+from tests import lakes
+from tests.ingest import small_logs
+from tests.servers import S3Server
+
+
+def status(lake: str, *options: str, **environment: str) -> Any:
+    done = lakes.run("status", "--lake", lake, "--format", "json", *options, env={**os.environ, **environment})
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_an_empty_lake_has_nothing_to_say(tmp_path: Path) -> None:
+    found = status(str(tmp_path / "none"))
+    assert {key: found[key] for key in ("sources", "gaps", "skipped", "rejects", "unknown_fields", "tables")} == {
+        key: [] for key in ("sources", "gaps", "skipped", "rejects", "unknown_fields", "tables")
+    }
+    for command in (["compact"], ["expire", "--older-than", "1d"], ["vacuum"], ["verify"], ["status"]):
+        done = lakes.run("lake", *command, "--lake", str(tmp_path / "none"), "--format", "json")
+        assert done.returncode == 0, (command, done.stderr)
+
+
+def test_sources_say_how_fresh_and_how_late_they_are(tmp_path: Path) -> None:
+    for account in ("123456789012", "111122223333"):
+        path = small_logs.lattice(tmp_path / "logs", 0, account=account)
+        delivered = small_logs.NINE.timestamp() + 400
+        os.utime(path, (delivered, delivered))
+    lake = lakes.ingested(tmp_path / "logs", tmp_path / "lake")
+    sources = status(lake.uri)["sources"]
+    assert [(row["format"], row["account"], row["region"]) for row in sources] == [
+        ("lattice_access", account, "eu-west-1") for account in ("111122223333", "123456789012")
+    ]
+    # From the first row at nine until the object's own time; from then on until now.
+    assert [row["delivery_p50"] for row in sources] == [400, 400]
+    assert all(row["ingest_p99"] > 0 for row in sources)
+    assert {row["newest"][:19] for row in sources} == {"2026-03-10T09:02:00"}
+
+
+def test_a_regular_source_that_misses_slots_has_a_gap_and_a_late_one_has_not(tmp_path: Path) -> None:
+    slots = [slot for slot in range(30) if slot not in (11, 12)]
+    for slot in slots:
+        small_logs.lattice(tmp_path / "logs", slot, requests=1)
+    # Sends now and then: nothing is due from it. The other stops in time.
+    for slot in (0, 7, 13, 20, 28):
+        small_logs.lattice(tmp_path / "logs", slot, requests=1, account="111122223333")
+    for slot in range(20):
+        small_logs.flows(tmp_path / "logs", slot, ["10.0.0.1 10.0.0.2 40000 443 6 1 40 {start} {end} ACCEPT OK"])
+    gaps = status(lakes.ingested(tmp_path / "logs", tmp_path / "lake").uri)["gaps"]
+    assert [(row["format"], row["account"], row["gap_from"][11:16], row["slots"]) for row in gaps] == [
+        ("lattice_access", "123456789012", "09:55", 2),
+        ("vpc_flow", "123456789012", "10:40", 7),
+    ]
+
+
+def test_skipped_flows_rejects_and_unknown_fields_are_listed(tmp_path: Path) -> None:
+    small_logs.flows(
+        tmp_path / "logs",
+        0,
+        [
+            "10.0.0.1 10.0.0.2 40000 443 6 1 40 {start} {end} ACCEPT OK",
+            "- - - - - - - {start} {end} - SKIPDATA",
+            "what",
+        ],
+    )
+    small_logs.lattice(tmp_path / "logs", 1)
+    first = small_logs.lattice(tmp_path / "logs", 2, requests=2, newField="x")
+    small_logs.lattice(tmp_path / "logs", 3, newField="y")
+    found = status(lakes.ingested(tmp_path / "logs", tmp_path / "lake").uri)
+    assert [(row["account"], row["region"], row["records"]) for row in found["skipped"]] == [
+        ("123456789012", "eu-west-1", 1)
+    ]
+    assert [(row["format"], row["lines"]) for row in found["rejects"]] == [("vpc_flow", 1)]
+    assert [(row["format"], row["field"], row["rows"]) for row in found["unknown_fields"]] == [
+        ("lattice_access", "newField", 5)
+    ]
+    assert found["unknown_fields"][0]["first_object"].endswith(first.name)
+
+
+def test_what_is_in_the_sample_is_in_its_status(sample_lake: Lake) -> None:
+    found, counts = status(sample_lake.uri), lakes.counts(sample_lake)
+    rows = {row["table"]: row["rows"] for row in found["tables"]}
+    assert {name: counts[name] for name in ("vpc_flow", "alb_access", "objects")} == {
+        name: rows[name] for name in ("vpc_flow", "alb_access", "objects")
+    }
+    assert sum(row["rows"] for row in found["sources"] if row["format"] == "vpc_flow") == counts["vpc_flow"]
+    assert sum(row["lines"] for row in found["rejects"]) == counts["rejects"]
+    objects = next(row for row in found["tables"] if row["table"] == "objects")
+    assert objects["guards"] == counts["objects"]
+    table = lakes.run("status", "--lake", sample_lake.uri)
+    assert "Sources" in table.stdout
+    assert "lattice_access" in table.stdout
+
+
+def test_a_lake_on_s3_is_compacted_verified_and_known(moto_s3: S3Server, tmp_path: Path) -> None:
+    for slot in range(4):
+        small_logs.lattice(tmp_path / "logs", slot)
+    lake = f"{moto_s3.bucket('lake').uri}lake"
+    environment = {**moto_s3.environ, "EASTWEST_BATCH_OBJECTS": "2"}
+
+    def run(*arguments: str) -> Any:
+        done = lakes.run(*arguments, "--lake", lake, env={**os.environ, **environment})
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("ingest", str(tmp_path / "logs"))
+    compacted = json.loads(run("lake", "compact", "--settled", "0m", "--format", "json"))
+    assert {(row["table"], row["files_before"], row["files_after"]) for row in compacted} >= {("lattice_access", 2, 1)}
+    assert json.loads(run("lake", "verify", "--format", "json")) == []
+    assert json.loads(run("lake", "rebuild-rollup", "call_minutes", "--format", "json"))[0]["rows"] == 12
+    assert json.loads(run("status", "--format", "json"))["sources"][0]["rows"] == 12
+    assert "Nothing new" in run("ingest", str(tmp_path / "logs"))
+    freed = json.loads(
+        run("lake", "vacuum", "--keep", "0m", "--force", "--table", "lattice_access", "--format", "json")
+    )
+    assert freed[0]["files"] == 2
+    assert json.loads(run("lake", "verify", "--format", "json")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["lake", "compact", "--table", "nonsense"], "nonsense: not one of"),
+        (["lake", "expire", "--older-than", "ninety"], "--older-than ninety"),
+        (["lake", "rebuild-rollup", "objects"], "objects: not one of"),
+        (["lake", "rebuild-rollup", "all", "--day", "monday"], "--day monday"),
+        (["status", "--within", "ever"], "--within ever"),
+    ],
+)
+def test_a_wrong_argument_is_named(arguments: list[str], named: str, tmp_path: Path) -> None:
+    done = lakes.run(*arguments, "--lake", str(tmp_path))
+    assert done.returncode == 2
+    assert named in done.stderr
+
+
+def test_lengths_of_time() -> None:
+    assert [parse_span(text, "").total_seconds() for text in ("30m", "6h", "90d")] == [1_800, 21_600, 7_776_000]
+    with pytest.raises(SettingsError, match=r"--keep 7: .*30m"):
+        parse_span("7", "--keep")
+
+
+def test_names_cannot_rewrite_a_terminal() -> None:
+    assert visible("a\x1b[2Jb\u202ec\n") == "a\\x1b[2Jb\\u202ec\\n"
+    assert visible("naïve [red]text[/red]") == "naïve [red]text[/red]"
