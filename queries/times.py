@@ -1,4 +1,4 @@
-"""Times as people write them: ISO, or counted back from the newest data."""
+"""Times as people write them: ISO, now, or counted back from the newest data."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 
 def parse_time(text: str, newest: datetime | None) -> datetime:
-    """`2026-03-10T09:00Z` (UTC where it names no zone), or `-1h`, `-90m`, `-2d`: back from `newest`.
+    """`2026-03-10T09:00Z` (UTC where it names no zone), `now`, or `-1h`, `-90m`, `-2d`: back from `newest`.
 
     Raises:
         QueryError: neither form, or a relative time on a lake without data.
     """
+    if text.strip() == "now":
+        return datetime.now(UTC)
     relative = re.fullmatch(r"-(\d+)([smhdw])", text.strip())
     if relative:
         if newest is None:
