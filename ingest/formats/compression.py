@@ -102,8 +102,12 @@ def _salvage(body: bytes, done: int, skip: int) -> list[bytes]:
     stream, parts, at = isal_zlib.decompressobj(wbits=31), [], 0
     try:
         parts.append(stream.decompress(body[:done]))
-        for at in range(done, len(body), FINE):
-            parts.append(stream.decompress(body[at : at + FINE]))
+        # Byte by byte at the end, so that a wrong checksum takes no text with it.
+        end = max(done, len(body) - FINE)
+        for at in range(done, end, FINE):
+            parts.append(stream.decompress(body[at : min(at + FINE, end)]))
+        for at in range(end, len(body)):
+            parts.append(stream.decompress(body[at : at + 1]))
     except GzipError:
         pass
     return [b"".join(parts)[skip : skip + PART]]

@@ -52,25 +52,23 @@ class TextStream:
     def _gunzipped(self, stored: Iterable[bytes]) -> Iterator[bytes]:
         members, read = 1, 0
         stream = isal_zlib.decompressobj(wbits=31)
-        for whole in stored:
-            for start in range(0, len(whole), FEED):
-                feed = whole[start : start + FEED]
-                read += len(feed)
-                while feed:
-                    if stream.eof:
-                        feed = feed.lstrip(b"\0") if not feed.startswith(GZIP) else feed
-                        if not feed:
-                            break
-                        if not GZIP.startswith(feed[:2]):
-                            self.damage = f"the bytes after gzip member {members} are not gzip"
-                            return
-                        members, stream = members + 1, isal_zlib.decompressobj(wbits=31)
-                    try:
-                        yield stream.decompress(feed)
-                    except GzipError as error:
-                        self.damage = f"gzip member {members}: corrupt ({error})"
+        for feed in filter(None, _feeds(stored)):
+            read += len(feed)
+            while feed:
+                if stream.eof:
+                    feed = feed.lstrip(b"\0") if not feed.startswith(GZIP) else feed
+                    if not feed:
+                        break
+                    if not GZIP.startswith(feed[:2]):
+                        self.damage = f"the bytes after gzip member {members} are not gzip"
                         return
-                    feed = stream.unused_data
+                    members, stream = members + 1, isal_zlib.decompressobj(wbits=31)
+                try:
+                    yield stream.decompress(feed)
+                except GzipError as error:
+                    self.damage = f"gzip member {members}: corrupt ({error})"
+                    return
+                feed = stream.unused_data
         if not stream.eof:
             self.damage = f"gzip member {members}: ends in the middle, after {read} bytes"
 
@@ -81,6 +79,16 @@ class TextStream:
                     yield part
         except (OSError, ArrowError) as error:
             self.damage = f"zstd: {error}"
+
+
+def _feeds(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The stored bytes in small feeds, the last ones byte by byte: a wrong checksum then takes no text with it."""
+    last = b""
+    for part in parts:
+        for start in range(0, len(part), FEED):
+            yield last
+            last = part[start : start + FEED]
+    yield from (last[at : at + 1] for at in range(len(last)))
 
 
 def _gathered(parts: Iterable[bytes]) -> Iterator[bytes]:

@@ -58,8 +58,7 @@ def pieces(body: Body) -> Iterator[Piece | Damage]:
             if small.damage:
                 yield Damage(small.damage, len(small.data))
             return
-        body = (body[start : start + PIECE] for start in range(0, len(body), PIECE))
-    stream = TextStream(body)
+    stream = TextStream([body] if isinstance(body, bytes) else body)
     text_bytes = 0
     for piece in _cut(_unwrapped(stream)):
         text_bytes = piece.offset + (piece.line_bytes or len(piece.data))

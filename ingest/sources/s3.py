@@ -19,7 +19,7 @@ from obstore.exceptions import BaseError, InvalidPathError
 from ingest.errors import SourceError
 from ingest.settings import Settings
 from ingest.sources import day_prefixes
-from ingest.sources.s3_access import Access, access_for, explain, split_uri
+from ingest.sources.s3_access import Access, access_for, broke_off, explain, split_uri
 from ingest.sources.source import CHUNK, IN_FLIGHT, RewrittenError, SourceObject, in_chunks, in_order, in_window
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ LARGEST_LEVEL = 10
 
 WIDEST = 5_000
 """Prefixes of one level looked into; more of them are listed whole instead."""
+
+ATTEMPTS = 5
+"""How often a request is sent whose answer breaks off in the middle."""
 
 FAILURES = (BaseError, BotoCoreError, ClientError, OSError)
 
@@ -76,17 +79,21 @@ class Bucket:
     def whole(self, prefix: str) -> Iterator[list[SourceObject]]:
         """Every object below `prefix`, a page at a time."""
         last = ""
-        try:
-            self._count()
-            for number, metas in enumerate(self._store.list(prefix, chunk_size=CHUNK)):
-                self._count(min(number, 1))
-                page = [self._object(meta) for meta in metas]
-                last = metas[-1]["path"]
-                yield page
-        except (InvalidPathError, ValueError):
-            yield from self._whole_by_name(prefix, last)
-        except FAILURES as error:
-            raise explain(error, f"s3://{self.name}/{prefix}", "s3:ListBucket") from error
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._count()
+                for number, metas in enumerate(self._store.list(prefix, offset=last or None, chunk_size=CHUNK)):
+                    self._count(min(number, 1))
+                    page = [self._object(meta) for meta in metas]
+                    last = metas[-1]["path"]
+                    yield page
+                return
+            except (InvalidPathError, ValueError):
+                yield from self._whole_by_name(prefix, last)
+                return
+            except FAILURES as error:
+                if attempt == ATTEMPTS or not broke_off(error):
+                    raise explain(error, f"s3://{self.name}/{prefix}", "s3:ListBucket") from error
 
     def _whole_by_name(self, prefix: str, after: str) -> Iterator[list[SourceObject]]:
         """As `whole`, through boto3 and from the key `after` on: for prefixes with a key that obstore refuses."""
@@ -103,22 +110,28 @@ class Bucket:
         """The object's bytes; an empty one is not asked for (obstore lists a folder's marker without its slash)."""
         if not wanted.size:
             return b""
-        key = wanted.uri.removeprefix(f"s3://{self.name}/")
-        try:
-            self._count()
+        for attempt in range(1, ATTEMPTS + 1):
             try:
-                got = self._store.get(key)
-                etag, body = got.meta["e_tag"] or "", got.bytes
-            except (InvalidPathError, ValueError):
-                answer = self._client.get_object(Bucket=self.name, Key=key, **self._payer)
-                etag, body = answer["ETag"], answer["Body"].read
-            if etag.strip('"') != wanted.etag:
-                return RewrittenError(
-                    f"{wanted.uri}: was rewritten after it was listed. The next run reads the new version"
-                )
-            return bytes(body())
-        except FAILURES as error:
-            return explain(error, wanted.uri, "s3:GetObject")
+                return self._get(wanted)
+            except FAILURES as error:
+                if attempt == ATTEMPTS or not broke_off(error):
+                    return explain(error, wanted.uri, "s3:GetObject")
+        raise AssertionError(wanted.uri)
+
+    def _get(self, wanted: SourceObject) -> bytes | SourceError:
+        key = wanted.uri.removeprefix(f"s3://{self.name}/")
+        self._count()
+        try:
+            got = self._store.get(key)
+            etag, body = got.meta["e_tag"] or "", got.bytes
+        except (InvalidPathError, ValueError):
+            answer = self._client.get_object(Bucket=self.name, Key=key, **self._payer)
+            etag, body = answer["ETag"], answer["Body"].read
+        if etag.strip('"') != wanted.etag:
+            return RewrittenError(
+                f"{wanted.uri}: was rewritten after it was listed. The next run reads the new version"
+            )
+        return bytes(body())
 
     def head(self, uri: str) -> SourceObject | SourceError:
         """The object as it is now: one HeadObject."""

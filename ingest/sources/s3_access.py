@@ -210,6 +210,11 @@ def explain(error: Exception, uri: str, permission: str) -> SourceError:
     )
 
 
+def broke_off(error: Exception) -> bool:
+    """Whether the answer ended in the middle: the one failure of a network that obstore does not try again itself."""
+    return "body" in str(error) and not _code(error)[0]
+
+
 def _code(error: Exception) -> tuple[str, str]:
     """S3's error code, and what to show of the error: never the whole answer, which names request and host."""
     if isinstance(error, ClientError):
@@ -232,7 +237,7 @@ def _endpoint(source: SourceSettings) -> str | None:
 def _client(session: boto3.Session, region: str, endpoint: str | None) -> Any:
     config = Config(
         connect_timeout=10,
-        read_timeout=60,
+        read_timeout=30,
         retries={"mode": "adaptive", "max_attempts": 6},
         max_pool_connections=16,
         s3={"addressing_style": "path" if endpoint else "auto"},
