@@ -1,0 +1,157 @@
+-- ---
+-- title = "What changed in the graph"
+-- question = "Which edges are new, gone, newly denied, failing or slower in this window, against another one?"
+-- about = """
+-- The line column, row under row, is the text for a change ticket. Requests of the two windows are compared per minute, so
+-- they may differ in length; both end where data is complete. Latency before comes from the requests where the session
+-- holds them, else from the hourly rollup (within 5 %)."""
+-- history_hours = 168
+-- [params]
+-- since = { type = "timestamptz", about = "start of the window" }
+-- until = { type = "timestamptz", about = "end of the window, exclusive" }
+-- before_since = { type = "timestamptz", about = "start of the window to compare with; as long before it when NULL" }
+-- before_until = { type = "timestamptz", about = "its end; the start of the window when NULL" }
+-- min_requests = { type = "bigint", default = 5, about = "requests an edge needs, in the window where it is" }
+-- min_share = { type = "double", default = 0.01, about = "share of refusals or failures that has to be added" }
+-- min_ratio = { type = "double", default = 1.5, about = "p90 now / before from which an edge is slower" }
+-- min_added_ms = { type = "double", default = 10, about = "and by how much, ms" }
+-- [columns]
+-- change = { type = "varchar", about = "new, gone, denied, failing, slower, or recovered (no longer denied or failing)" }
+-- caller = { type = "varchar", about = "display name of the caller's node" }
+-- callee = { type = "varchar", about = "display name of the callee's node" }
+-- requests_before = { type = "bigint", about = "requests in the window before" }
+-- requests_now = { type = "bigint", about = "requests in the window" }
+-- denied_before = { type = "double", about = "refused / requests before, 0 to 1" }
+-- denied_now = { type = "double", about = "the same now" }
+-- failed_before = { type = "double", about = "server errors and missing responses / requests before, 0 to 1" }
+-- failed_now = { type = "double", about = "the same now" }
+-- p90_before_ms = { type = "double", about = "90th percentile of latency before, ms" }
+-- p90_now_ms = { type = "double", about = "the same now" }
+-- line = { type = "varchar", about = "the change in a sentence" }
+-- ---
+with bounds as (
+    select
+        coalesce($before_since::timestamptz, coalesce($before_until::timestamptz, $since) - ($until - $since)) as from_at,
+        coalesce($before_until::timestamptz, $since) as to_at,
+        least($until, coalesce(data_until(), $until)) as ended
+),
+
+counted as (
+    select
+        c.caller,
+        c.callee,
+        coalesce(sum(c.requests) filter (c.minute >= b.from_at and c.minute < b.to_at), 0) as before,
+        coalesce(sum(c.denied) filter (c.minute >= b.from_at and c.minute < b.to_at), 0) as refused_before,
+        coalesce(sum(c.server_errors + c.no_response) filter (c.minute >= b.from_at and c.minute < b.to_at), 0) as wrong_before,
+        coalesce(sum(c.requests) filter (c.minute >= $since and c.minute < b.ended), 0) as now,
+        coalesce(sum(c.denied) filter (c.minute >= $since and c.minute < b.ended), 0) as refused_now,
+        coalesce(sum(c.server_errors + c.no_response) filter (c.minute >= $since and c.minute < b.ended), 0) as wrong_now
+    from calls as c, bounds as b
+    where c.minute >= least(b.from_at, $since)
+        and c.minute < greatest(b.ended, b.to_at)
+    group by c.caller, c.callee
+),
+
+timed as (
+    select
+        r.caller,
+        r.callee,
+        quantile_cont(r.latency_ms, 0.9) filter (r.time >= b.from_at and r.time < b.to_at) as before,
+        quantile_cont(r.latency_ms, 0.9) filter (r.time >= $since and r.time < b.ended) as now
+    from edge_requests as r, bounds as b
+    where r.time >= least(b.from_at, $since)
+        and r.time < greatest(b.ended, b.to_at)
+        and r.latency_ms is not null
+        and r.outcome <> 'denied'
+    group by r.caller, r.callee
+),
+
+rolled as (
+    select
+        l.caller,
+        l.callee,
+        p90(l.bucket, l.requests) as before
+    from latencies as l, bounds as b
+    where l.part = 'total'
+        and l.hour >= hour_of(b.from_at)
+        and l.hour + interval 1 hour <= b.to_at
+    group by l.caller, l.callee
+),
+
+compared as (
+    select
+        c.caller,
+        c.callee,
+        c.before::bigint as requests_before,
+        c.now::bigint as requests_now,
+        c.refused_before / nullif(c.before, 0) as denied_before,
+        c.refused_now / nullif(c.now, 0) as denied_now,
+        c.wrong_before / nullif(c.before, 0) as failed_before,
+        c.wrong_now / nullif(c.now, 0) as failed_now,
+        coalesce(t.before, h.before) as p90_before_ms,
+        t.now as p90_now_ms,
+        sum(c.before) over () as all_before
+    from counted as c
+    left join timed as t
+        on c.caller = t.caller
+        and c.callee = t.callee
+    left join rolled as h
+        on c.caller = h.caller
+        and c.callee = h.callee
+),
+
+changes as (
+    select
+        *,
+        unnest([
+            case when requests_before = 0 and requests_now >= $min_requests and all_before > 0 then 'new' end,
+            case when requests_now = 0 and requests_before >= $min_requests then 'gone' end,
+            case
+                when requests_now >= $min_requests and denied_now >= coalesce(denied_before, 0) + $min_share then 'denied'
+            end,
+            case
+                when requests_now >= $min_requests and failed_now >= coalesce(failed_before, 0) + $min_share then 'failing'
+            end,
+            case
+                when requests_now >= $min_requests and requests_before >= $min_requests
+                    and p90_now_ms >= $min_ratio * p90_before_ms and p90_now_ms - p90_before_ms >= $min_added_ms then 'slower'
+            end,
+            case
+                when requests_now >= $min_requests and requests_before >= $min_requests
+                    and denied_before + failed_before >= denied_now + failed_now + $min_share
+                    and denied_now + failed_now < $min_share then 'recovered'
+            end
+        ]) as change
+    from compared
+)
+
+select
+    d.change,
+    d.caller,
+    d.callee,
+    d.requests_before,
+    d.requests_now,
+    d.denied_before,
+    d.denied_now,
+    d.failed_before,
+    d.failed_now,
+    d.p90_before_ms,
+    d.p90_now_ms,
+    d.change || ': ' || d.caller || ' -> ' || d.callee || case d.change
+        when 'new' then ', ' || d.requests_now || ' requests, none before'
+        when 'gone' then ', ' || d.requests_before || ' requests before, none now'
+        when 'denied' then ', ' || round(100 * d.denied_now, 1) || ' % refused, before '
+            || coalesce(round(100 * d.denied_before, 1) || ' %', 'not called')
+        when 'failing' then ', ' || round(100 * d.failed_now, 1) || ' % failed, before '
+            || coalesce(round(100 * d.failed_before, 1) || ' %', 'not called')
+        when 'slower' then ', p90 ' || round(d.p90_now_ms)::bigint || ' ms, before ' || round(d.p90_before_ms)::bigint || ' ms'
+        else ', ' || round(100 * (d.denied_before + d.failed_before), 1) || ' % refused or failed before, '
+            || round(100 * (d.denied_now + d.failed_now), 1) || ' % now'
+    end as line
+from changes as d
+where d.change is not null
+order by
+    array_position(['new', 'gone', 'denied', 'failing', 'slower', 'recovered'], d.change),
+    greatest(d.requests_before, d.requests_now) desc,
+    d.caller,
+    d.callee
