@@ -21,6 +21,7 @@ import ingest.cli_lake
 import ingest.cli_rejects
 import queries.cli
 import queries.cli_checks
+import queries.cli_graph
 from ingest.errors import EastwestError
 from ingest.invocation import Invocation
 from ingest.settings import Settings, load_settings
@@ -32,7 +33,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for layer in (ingest.cli, ingest.cli_lake, ingest.cli_rejects, queries.cli, queries.cli_checks, dashboard.cli):
+for layer in (
+    ingest.cli,
+    ingest.cli_lake,
+    ingest.cli_rejects,
+    queries.cli,
+    queries.cli_checks,
+    queries.cli_graph,
+    dashboard.cli,
+):
     app.add_typer(layer.app)
 
 

@@ -46,7 +46,9 @@ class Shape(StrEnum):
 def check_command(
     context: typer.Context,
     lake: str | None = _LAKE,
-    at: str | None = typer.Option(None, "--at", help="What counts as now: an ISO time, or now itself; else the newest data."),
+    at: str | None = typer.Option(
+        None, "--at", help="What counts as now: an ISO time, or now itself; else the newest data."
+    ),
     fail_on: Severity = typer.Option(Severity.PAGE, "--fail-on", help="Exit 1 when a finding as bad as this is open."),
     form: Shape = _FORMAT,
     check: list[str] = typer.Option([], "--check", help="Only this check; may be repeated."),

@@ -37,7 +37,16 @@ IDENTITY = (
     "address_names",
     "own_subscriptions",
 )
-VIEWS = ("client_certificates", "requests", "edge_requests", "resource_connections", "flows", "calls", "latencies", "denials")
+VIEWS = (
+    "client_certificates",
+    "requests",
+    "edge_requests",
+    "resource_connections",
+    "flows",
+    "calls",
+    "latencies",
+    "denials",
+)
 PUBLIC_VIEWS = ("requests", "flows", "calls", "denials")
 
 
