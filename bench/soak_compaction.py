@@ -114,9 +114,9 @@ def _rows(lake: Lake) -> tuple[Counter[tuple[str, int]], int]:
     lines, minutes = lake.open(REJECTS), lake.open(CALL_MINUTES)
     if lines is None or minutes is None:
         return Counter(), 0
-    held = lines.to_pyarrow_table(columns=["log_object", "log_line"])
-    pairs = zip(held.column(0).to_pylist(), held.column(1).to_pylist(), strict=True)
-    return Counter(pairs), sum(minutes.to_pyarrow_table(columns=["requests"]).column(0).to_pylist())
+    held = lines.to_pyarrow_table(columns=["log_object", "log_line"]).to_pylist()
+    counted = minutes.to_pyarrow_table(columns=["requests"]).to_pylist()
+    return Counter((row["log_object"], row["log_line"]) for row in held), sum(row["requests"] for row in counted)
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from ingest.cli_summary import print_summary
 from ingest.errors import SettingsError, SourceError
 from ingest.invocation import Invocation
 from ingest.lake.declarations import OBJECTS
+from ingest.lake.renewal import renew_after_pause
 from ingest.lake.tables import Lake
 from ingest.pipeline.plan import new_objects
 from ingest.pipeline.rules import compile_rules
@@ -64,6 +65,7 @@ def ingest_command(
             opened = open_source(uri, settings)
             _print_plan(opened, target, _window(opened, target, settings, since, until, everything))
         return
+    renew_after_pause(target)
     limits = Limits(settings.batch_objects, settings.batch_megabytes << 20, settings.workers)
     total = Summary()
     with progress_on(Console(stderr=True)) as progress:

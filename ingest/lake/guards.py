@@ -2,13 +2,16 @@
 
 Every commit carries its objects as Delta application transactions (`Unit`). delta-rs refuses one that was committed
 after a handle's snapshot, but accepts one committed before it; and it looks them up one at a time (4 ms each at 30,000,
-measured). So they are read here in bulk, from the newest checkpoint and the commits after it.
+measured). So they are read here in bulk, from the newest checkpoint and the commits after it. Files of a log never
+change, so a process reads each once.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection
 
 import obstore
 import pyarrow as pa
@@ -16,54 +19,78 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from obstore.store import ObjectStore
 
-_CARRIED = pa.schema({"uri": pa.string(), "version": pa.int64()})
+from ingest.lake.unit import key_of
+
+_CARRIED = pa.schema({"key": pa.string(), "version": pa.int64(), "written": pa.int64()})  # type: ignore[arg-type]
+_REMEMBERED_BYTES = 128 * 1024 * 1024
 
 
 def present(store: ObjectStore, table: str, uris: Collection[str]) -> dict[str, int]:
     """Of these objects, those that a commit of the table (a folder in `store`) carries, with the version it holds."""
     if not uris:
         return {}
-    return _by_uri(carried(store, table, pa.array(sorted(set(uris)), pa.string())))
+    uri_of = {key_of(uri): uri for uri in uris}
+    wanted = pa.array(sorted(uri_of), pa.string())
+    rows = carried(store, table)
+    found = rows.filter(pc.is_in(rows.column("key"), value_set=wanted)).to_pylist()
+    return {uri_of[row["key"]]: row["version"] for row in found}
 
 
-def carried(store: ObjectStore, table: str, wanted: pa.StringArray | None = None) -> pa.Table:
-    """The objects that commits of the table carry, a row (uri, version) each commit, oldest first; only the `wanted`.
+def carried(store: ObjectStore, table: str) -> pa.Table:
+    """What the commits of the table carry: a row (key, version, ms since 1970) each, oldest first.
 
     Those of a checkpoint are there once, with their newest version.
     """
     log = f"{table}/_delta_log/"
-    files = sorted(meta["path"].rsplit("/", 1)[-1] for chunk in obstore.list(store, log) for meta in chunk)
+    files = {meta["path"].rsplit("/", 1)[-1]: meta for chunk in obstore.list(store, log) for meta in chunk}
     checkpoint = _newest_checkpoint(store, log) if "_last_checkpoint" in files else -1
     parts = [_CARRIED.empty_table()]
     if checkpoint >= 0:
-        parts.append(_in_checkpoint(store, f"{log}{checkpoint:020d}.checkpoint.parquet", wanted))
-    names = [name for name in files if name.endswith(".json") and name[:20].isdigit() and int(name[:20]) > checkpoint]
-    parts += [_only(_in_commit(bytes(obstore.get(store, log + name).bytes())), wanted) for name in names]
+        name = f"{checkpoint:020d}.checkpoint.parquet"
+        parts.append(_remembered(store, log + name, str(files.get(name, "")), _in_checkpoint))
+    for name in sorted(files):
+        if name.endswith(".json") and name[:20].isdigit() and int(name[:20]) > checkpoint:
+            parts.append(_remembered(store, log + name, str(files[name]), _in_commit))
     return pa.concat_tables(parts)
-
-
-def _by_uri(found: pa.Table) -> dict[str, int]:
-    return {row["uri"]: row["version"] for row in found.to_pylist()}
 
 
 def _newest_checkpoint(store: ObjectStore, log: str) -> int:
     return int(json.loads(bytes(obstore.get(store, log + "_last_checkpoint").bytes()))["version"])
 
 
-def _in_checkpoint(store: ObjectStore, path: str, wanted: pa.StringArray | None) -> pa.Table:
-    file = pq.ParquetFile(pa.BufferReader(obstore.get(store, path).bytes()))
-    parts = [_CARRIED.empty_table()]
-    for group in range(file.num_row_groups):
-        txn = file.read_row_group(group, columns=["txn.appId", "txn.version"]).column("txn")
-        rows = pa.table({"uri": pc.struct_field(txn, "appId"), "version": pc.struct_field(txn, "version")})
-        parts.append(_only(rows.filter(pc.is_valid(rows.column("uri"))).cast(_CARRIED), wanted))
-    return pa.concat_tables(parts)
+def _in_checkpoint(body: pa.Buffer) -> pa.Table:
+    txn = pq.ParquetFile(pa.BufferReader(body)).read(columns=["txn.appId", "txn.version", "txn.lastUpdated"])
+    names = ("appId", "version", "lastUpdated")
+    columns = [pc.struct_field(txn.column("txn"), name) for name in names]
+    rows = pa.table(columns, names=_CARRIED.names)
+    return rows.filter(pc.is_valid(rows.column("key"))).cast(_CARRIED)
 
 
-def _in_commit(body: bytes) -> pa.Table:
-    rows = [json.loads(line)["txn"] for line in body.splitlines() if line.startswith(b'{"txn"')]
-    return pa.table({"uri": [row["appId"] for row in rows], "version": [row["version"] for row in rows]}, _CARRIED)
+def _in_commit(body: pa.Buffer) -> pa.Table:
+    lines = (line for line in body.to_pybytes().splitlines() if line.startswith(b'{"txn"'))
+    rows = [json.loads(line)["txn"] for line in lines]
+    columns = {
+        "key": [row["appId"] for row in rows],
+        "version": [row["version"] for row in rows],
+        "written": [row.get("lastUpdated") for row in rows],
+    }
+    return pa.table(columns, _CARRIED)
 
 
-def _only(rows: pa.Table, wanted: pa.StringArray | None) -> pa.Table:
-    return rows if wanted is None else rows.filter(pc.is_in(rows.column("uri"), value_set=wanted))
+_memory: OrderedDict[tuple[str, str, str], pa.Table] = OrderedDict()
+_lock = threading.Lock()
+
+
+def _remembered(store: ObjectStore, path: str, listed_as: str, read: Callable[[pa.Buffer], pa.Table]) -> pa.Table:
+    """What a file of a log carries; `listed_as` (size, time, ETag) tells it from a namesake in another lake."""
+    name = (repr(store), path, listed_as)
+    with _lock:
+        if name in _memory:
+            _memory.move_to_end(name)
+            return _memory[name]
+    rows = read(pa.py_buffer(obstore.get(store, path).bytes()))
+    with _lock:
+        _memory[name] = rows
+        while len(_memory) > 1 and sum(part.nbytes for part in _memory.values()) > _REMEMBERED_BYTES:
+            _memory.popitem(last=False)
+    return rows

@@ -14,6 +14,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from ingest.errors import LakeError
 from ingest.lake.conflicts import insist
+from ingest.lake.renewal import GUARDED, renew
 from ingest.lake.schema import Table
 from ingest.lake.store import open_store
 from ingest.lake.tables import Lake
@@ -111,6 +112,9 @@ def vacuum(lake: Lake, table: Table, keep: timedelta = KEPT, *, force: bool = Fa
         hours = int(keep / timedelta(hours=1))
         gone = handle.vacuum(retention_hours=hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
         if not dry_run:
+            # A checkpoint forgets old guards: those still needed are made young first.
+            if table in GUARDED:
+                renew(lake, table)
             handle = lake.open(table) or handle
             handle.create_checkpoint()
             handle.cleanup_metadata()

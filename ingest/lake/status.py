@@ -78,7 +78,7 @@ def _status(lake: Lake, table: Table, now: datetime) -> TableStatus:
         len(compaction.due(lake, table, now)) if table in compaction.COMPACTED else 0,
         max(0, sum(there.values()) - log - stored),
         log,
-        int(pc.count_distinct(carried.column("uri")).as_py()),
+        int(pc.count_distinct(carried.column("key")).as_py()),
         expired_before(handle) if handle else None,
     )
 

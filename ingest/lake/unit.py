@@ -6,16 +6,26 @@ import hashlib
 from typing import NamedTuple
 
 
+def key_of(uri: str) -> str:
+    """128 bits of an object's URI, in hexadecimal: every checkpoint repeats it, and URIs take 215 bytes there."""
+    return hashlib.sha256(uri.encode()).hexdigest()[:32]
+
+
 class Unit(NamedTuple):
     """A source object's URI and ETag; `attempt` counts its replays after a fix, from 1.
 
-    In the Delta log it is an application transaction: the URI is the application's id, and `version` tells which
-    version of the object the table holds. A table holds one version of an object at a time.
+    In the Delta log it is an application transaction: `key`, a hash of the URI, is the application's id, and `version`
+    tells which version of the object the table holds. A table holds one version of an object at a time.
     """
 
     uri: str
     etag: str
     attempt: int = 1
+
+    @property
+    def key(self) -> str:
+        """What names the object in a Delta log."""
+        return key_of(self.uri)
 
     @property
     def version(self) -> int:

@@ -1,5 +1,5 @@
 insert into guarded
 select distinct
     $table,
-    uri
+    key
 from carried

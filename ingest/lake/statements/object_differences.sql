@@ -48,15 +48,19 @@ strangers as (
     group by h.log_object
 ),
 
+-- Guards name an object by a hash of its URI (`unit.key_of`); rewrites and rebuilds of whole tables carry words.
 unfinished as (
     select
-        log_object,
-        string_agg("table", ', ' order by "table") as tables
+        g.key,
+        any_value(s.log_object) as log_object,
+        any_value(s.rows) as rows,
+        string_agg(g."table", ', ' order by g."table") as tables
     from guarded as g
-    where not exists (select 1 from ledger as l where l.log_object = g.log_object)
-        -- Not the name of an object: what rewrites and rebuilds of whole tables carry.
-        and contains(log_object, '/')
-    group by log_object
+    left join strangers as s
+        on left(sha256(s.log_object), 32) = g.key
+    where regexp_full_match(g.key, '[0-9a-f]{32}')
+        and not exists (select 1 from ledger as l where left(sha256(l.log_object), 32) = g.key)
+    group by g.key
 ),
 
 differences as (
@@ -130,11 +134,10 @@ differences as (
         u.tables,
         u.log_object,
         0,
-        coalesce(s.rows, 0),
-        'committed to these tables but not to the ledger: an ingest is under way, or was killed; run it again'
+        coalesce(u.rows, 0),
+        'committed to these tables but not to the ledger (guard ' || u.key
+            || '): an ingest is under way, or was killed; run it again'
     from unfinished as u
-    left join strangers as s
-        on u.log_object = s.log_object
     where not exists (select 1 from expired as e where e."table" = 'objects')
 )
 

@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingest.errors import LakeError
-from ingest.lake import compaction, contents, ledger, retention, verification
+from ingest.lake import compaction, contents, guards, ledger, renewal, retention, verification
 from ingest.lake.declarations import CALL_MINUTES, OBJECTS, REJECTS, ROLLUPS, SOURCE_TABLES, TABLES, VPC_FLOW
 from ingest.lake.schema import Column, Type
+from ingest.lake.store import open_store
 from ingest.lake.tables import Lake
 from ingest.lake.unit import Unit
 from tests import lakes
@@ -41,6 +42,10 @@ def reject(uri: str, line: int = 1, at: datetime = NOON) -> pa.Table:
 def minute(requests: int, day: date = DAY) -> pa.Table:
     row = {"minute": NOON, "requests": requests, "bytes_in": 0, "bytes_out": 0, "day": day}
     return pa.Table.from_pylist([row], schema=CALL_MINUTES.arrow)
+
+
+def column(path: str, name: str) -> list[Any]:
+    return list(pq.read_table(path, columns=[name], partitioning=None).column(0).to_pylist())
 
 
 def compact_all(lake: Lake) -> list[compaction.Compacted]:
@@ -72,12 +77,12 @@ def test_a_compacted_day_is_sorted_and_windows_still_prune(sample: Lake) -> None
     spans = [(file.min_time, file.max_time) for file in sample.snapshot(VPC_FLOW).files]
     compact_all(sample)
     (file,) = sample.snapshot(VPC_FLOW).files
-    times = pq.read_table(file.uri, columns=["start_time"], partitioning=None).column(0).to_pylist()
+    times = column(file.uri, "start_time")
     assert times == sorted(times)
     assert (file.min_time, file.max_time) == (min(s[0] for s in spans if s[0]), max(s[1] for s in spans if s[1]))
     assert (file.rows, file.day) == (len(times), DAY)
-    assert sample.snapshot(VPC_FLOW).overlapping(file.max_time + timedelta(seconds=1), None) == ()  # type: ignore[operator]
-    objects = pq.read_table(sample.snapshot(OBJECTS).files[0].uri, columns=["log_object"]).column(0).to_pylist()
+    assert sample.snapshot(VPC_FLOW).overlapping(times[-1] + timedelta(seconds=1), None) == ()
+    objects = column(sample.snapshot(OBJECTS).files[0].uri, "log_object")
     assert objects == sorted(objects)
 
 
@@ -155,7 +160,7 @@ def test_a_day_to_which_others_keep_adding_is_given_up_unharmed(
 ) -> None:
     lake = Lake(str(tmp_path))
     lake.append(REJECTS, {Unit("0", "e")}, lambda _: reject("0"))
-    original, added = contents.batches, []
+    original, added = contents.batches, list[str]()
 
     def batches(*arguments: Any) -> pa.RecordBatchReader:
         reader = original(*arguments)
@@ -176,7 +181,7 @@ def test_a_column_declared_later_is_in_what_compaction_writes(tmp_path: Path) ->
     assert compaction.compact(lake, wider, DAY) is not None
     held = pq.read_table(lake.snapshot(wider).files[0].uri, partitioning=None)
     assert held.column("added").to_pylist() == [None, None]
-    assert held.column("log_object").to_pylist() == ["0", "1"]
+    assert set(held.column("log_object").to_pylist()) == {"0", "1"}
 
 
 def test_expiry_is_by_metadata_and_what_expired_does_not_come_back(sample: Lake) -> None:
@@ -232,3 +237,34 @@ def test_vacuum_removes_what_no_version_needs_and_guards_survive_it(tmp_path: Pa
 def test_vacuum_keeps_at_least_an_hour(tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="--force"):
         retention.vacuum(Lake(str(tmp_path)), REJECTS, timedelta(minutes=59))
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_delta_forgets_the_guards_of_finished_objects_alone(
+    finished: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, unit, now = Lake(str(tmp_path)), Unit("s3://bucket/old", "e"), time.time()
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: now - 5 * 86_400)
+        lake.append(REJECTS, {unit}, lambda _: reject(unit.uri))
+        if finished:
+            row = {"log_object": unit.uri, "etag": "e", "ingested_at": datetime.fromtimestamp(now, UTC)}
+            lake.append(OBJECTS, {unit}, lambda _: pa.Table.from_pylist([row], schema=OBJECTS.arrow))
+    retention.vacuum(lake, REJECTS)
+    known = guards.present(open_store(lake.uri, None), REJECTS.name, {unit.uri})
+    assert known == ({} if finished else {unit.uri: unit.version})
+    assert renewal.renew(lake, REJECTS) == 0
+
+
+def test_an_ingest_after_a_pause_renews_what_the_last_one_left_unfinished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, unit, now = Lake(str(tmp_path)), Unit("s3://bucket/old", "e"), time.time()
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: now - 5 * 86_400)
+        lake.append(REJECTS, {unit}, lambda _: reject(unit.uri))
+    assert renewal.renew_after_pause(lake) == 1
+    handle = lake.open(REJECTS)
+    assert handle is not None
+    handle.create_checkpoint()
+    assert lake.append(REJECTS, {unit}, lambda _: reject(unit.uri)).committed == set()

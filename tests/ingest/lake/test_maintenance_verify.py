@@ -14,7 +14,7 @@ from deltalake import write_deltalake
 
 from ingest.errors import LakeError
 from ingest.lake import rebuilding, retention, verification
-from ingest.lake.declarations import CALL_MINUTES, ENDPOINT_HOURS, LATTICE_ACCESS, OBJECTS
+from ingest.lake.declarations import CALL_MINUTES, ENDPOINT_HOURS, LATTICE_ACCESS, OBJECTS, TABLES
 from ingest.lake.rollups import roll_up
 from ingest.lake.tables import Lake
 from ingest.lake.unit import Unit
@@ -41,7 +41,7 @@ def uris(lake: Lake) -> list[str]:
 
 
 def delete(lake: Lake, table: str, where: str) -> None:
-    handle = lake.open(lakes.TABLES[table])
+    handle = lake.open(TABLES[table])
     assert handle is not None
     handle.delete(where)
 
