@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.formats.object_key import ObjectKey
-from ingest.formats.scan import controls
+from ingest.formats.scan import controls, count
 
 Indices = npt.NDArray[np.int64]
 
@@ -43,8 +43,8 @@ class Rejected:
 
 
 def count_lines(data: bytes) -> int:
-    """How many newlines there are; six times as fast as bytes.count, and other threads run meanwhile."""
-    return int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == 10))
+    """How many newlines there are."""
+    return count(np.frombuffer(data, dtype=np.uint8), 10)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ingest.formats.scan import pairs
+
 HEAD = 64 * 1024
 
 
@@ -36,12 +38,10 @@ def _is_wrapped(data: bytes) -> bool:
 
 def _has_joined_objects(data: bytes) -> bool:
     """Whether an object begins on the line on which another ends: `}{`, with one space or tab between at most."""
-    text = np.frombuffer(data, dtype=np.uint8)
     # A search for `}{` with bytes.find took a sixth of an ingest and kept the other worker waiting for the interpreter.
-    after = np.flatnonzero(text == ord("}")) + 1
-    after = after[after < len(text)]
-    blank = (text[after] == ord(" ")) | (text[after] == ord("\t"))
-    after[blank] += 1
+    text = np.frombuffer(data, dtype=np.uint8)
+    after = pairs(text, b"}", b"{ \t") + 1
+    after[text[after] != ord("{")] += 1
     return bool((text[after[after < len(text)]] == ord("{")).any())
 
 

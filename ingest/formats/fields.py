@@ -41,6 +41,10 @@ class Texts:
     columns: Mapping[str, Any]
 
 
+class DoubtfulNumbersError(Exception):
+    """Records to be read one by one hold columns that are no text any more: read them as text first."""
+
+
 def plain_fields(table: Table, names: Sequence[str] | None = None, **kinds: Kind) -> tuple[Field, ...]:
     """A field for each column: its AWS name, its type's plain kind, or the kind given for the column's name."""
     columns = [column for column in table.columns if column.name not in NOT_OURS and column.name != "extra"]
@@ -59,7 +63,10 @@ def row_schema(table: Table) -> Any:
 def typed(
     texts: Texts, fields: Sequence[Field], table: Table, *, careful: bool = False
 ) -> tuple[Any, Indices, list[Rejected]]:
-    """Rows, their lines and the rejects of records as text; `careful` reads every value one by one."""
+    """Rows, their lines and the rejects of records as text; `careful` reads every value one by one.
+
+    Columns may be integers already where their kind is one. Raises DoubtfulNumbersError when text is needed after all.
+    """
     count = len(texts.at)
     arrays: dict[str, Any] = {}
     doubtful = np.ones(count, dtype=np.bool_) if careful else np.zeros(count, dtype=np.bool_)
@@ -79,6 +86,8 @@ def typed(
     rows = pa.table([arrays[f.name] if f.name in arrays else pa.nulls(count, f.type) for f in schema], schema=schema)
     if not doubtful.any():
         return rows, texts.at, []
+    if not all(pa.types.is_string(column.type) for column in texts.columns.values()):
+        raise DoubtfulNumbersError
     slow, slow_at, rejects = _one_by_one(texts, np.flatnonzero(doubtful), fields, table, unknown)
     sure = np.flatnonzero(~doubtful)
     return in_order(rows.take(pa.array(sure)), texts.at[sure], slow, slow_at, rejects)

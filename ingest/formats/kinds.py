@@ -86,7 +86,12 @@ TEXT = Kind(lambda text: (text,), _keep)
 
 
 def _numbers(texts: Any, shape: str, allowed: npt.NDArray[np.bool_], type: Any) -> tuple[Any, Mask | None]:
-    """Texts of that shape as numbers; the allowed bytes are a cheap proof that spares the shape's regex."""
+    """Texts of that shape as numbers; the allowed bytes are a cheap proof that spares the shape's regex.
+
+    What a reader made numbers already stays as it is.
+    """
+    if pa.types.is_integer(texts.type):
+        return texts, None
     if allowed[characters(texts)].all():
         try:
             return pc.cast(texts, type), None

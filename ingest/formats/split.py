@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from ingest.formats.arrow import csv, pa
 from ingest.formats.block import Indices
 from ingest.formats.kinds import NULLS
+from ingest.formats.scan import pairs
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,17 @@ class Split:
     commonest: int | None
 
 
-def split(data: bytes, names: Sequence[str], *, quoted: bool) -> Split:
+def has_hex(data: bytes) -> bool:
+    """Whether there may be a number that begins with 0x, which Arrow reads and AWS never writes."""
+    return bool(len(pairs(np.frombuffer(data, dtype=np.uint8), b"0", b"xX")))
+
+
+def split(data: bytes, names: Sequence[str], *, quoted: bool, numbers: Collection[str] = ()) -> Split:
     """Columns of text, NULL where AWS wrote that there is nothing; lines with another number of fields are left out.
 
     Quotes are taken off when `quoted`, else they are characters like any other. The data is valid UTF-8 without control
-    characters, and every quote stands at a field's edge: that is the caller's to know.
+    characters, and every quote stands at a field's edge: that is the caller's to know. The columns `numbers` come as
+    64-bit integers; ArrowInvalidError when one of them holds anything else (hexadecimal numbers pass: ask `has_hex`).
     """
     others: list[int] = []
     sizes: Counter[int] = Counter()
@@ -54,7 +61,7 @@ def split(data: bytes, names: Sequence[str], *, quoted: bool) -> Split:
             invalid_row_handler=other,
         ),
         convert_options=csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
+            column_types={name: pa.int64() if name in numbers else pa.string() for name in names},
             null_values=list(NULLS),
             strings_can_be_null=True,
             quoted_strings_can_be_null=True,

@@ -27,17 +27,18 @@ from typing import Any
 
 import numpy as np
 
-from ingest.formats.arrow import pa
+from ingest.formats.arrow import ArrowInvalidError, pa
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
-from ingest.formats.fields import Texts, in_order, plain_fields, row_schema, typed
+from ingest.formats.fields import DoubtfulNumbersError, Texts, in_order, plain_fields, row_schema, typed
 from ingest.formats.kinds import EPOCH, NULLS, PORT
 from ingest.formats.lines import Lines, Mask
 from ingest.formats.object_key import ObjectKey
 from ingest.formats.parquet import read_parquet
 from ingest.formats.scan import pairs, positions
-from ingest.formats.split import split
+from ingest.formats.split import has_hex, split
 from ingest.formats.unsupported import unsupported
 from ingest.lake.declarations import VPC_FLOW
+from ingest.lake.schema import Type
 
 TABLE = VPC_FLOW
 
@@ -49,6 +50,9 @@ S3_LAYOUT = (
 FIELDS = plain_fields(TABLE, srcport=PORT, dstport=PORT, start_time=EPOCH, end_time=EPOCH)
 """The 54 fields of versions 2 to 11."""
 
+NUMBERS = frozenset(
+    field.name for field in FIELDS if TABLE.column(field.columns[0]).type in (Type.INT, Type.LONG, Type.TIME)
+)
 KNOWN = frozenset(field.name for field in FIELDS)
 DEFAULT = (
     "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
@@ -148,8 +152,15 @@ def _read(lines: Lines, plain: Mask, names: Sequence[str]) -> tuple[Any, Indices
     """Rows, their lines and the rejects of the plain lines that have as many fields as there are names."""
     if np.count_nonzero(plain) < FEW:
         return row_schema(TABLE).empty_table(), np.empty(0, dtype=np.int64), []
-    found = split(lines.only(plain), names, quoted=False)
-    return typed(Texts(np.flatnonzero(plain)[found.ours], _kept(found.columns)), FIELDS, TABLE)
+    data, at = lines.only(plain), np.flatnonzero(plain)
+    if not has_hex(data):
+        try:
+            found = split(data, names, quoted=False, numbers=NUMBERS)
+            return typed(Texts(at[found.ours], _kept(found.columns)), FIELDS, TABLE)
+        except (ArrowInvalidError, DoubtfulNumbersError):
+            pass
+    found = split(data, names, quoted=False)
+    return typed(Texts(at[found.ours], _kept(found.columns)), FIELDS, TABLE)
 
 
 def _kept(columns: Mapping[str, Any]) -> dict[str, Any]:
