@@ -12,7 +12,7 @@ import struct
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -114,16 +114,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         parts = urlsplit(self.proxy.upstream)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
         headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
-        connection.request(self.command, self.path, body, headers)
-        answer = connection.getresponse()
-        found = {
-            name: value
-            for name, value in answer.getheaders()
-            if name.lower() not in {"connection", "transfer-encoding", "date", "server"}
-        }
-        return answer.status, found, answer.read()
+        with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)) as connection:
+            connection.request(self.command, self.path, body, headers)
+            with connection.getresponse() as answer:
+                found = {
+                    name: value
+                    for name, value in answer.getheaders()
+                    if name.lower() not in {"connection", "transfer-encoding", "date", "server"}
+                }
+                return answer.status, found, answer.read()
 
     def _send(self, status: int, headers: dict[str, str], body: bytes, fault: Fault | None = None) -> None:
         self.send_response(status)

@@ -238,7 +238,8 @@ def _client(session: boto3.Session, region: str, endpoint: str | None) -> Any:
     config = Config(
         connect_timeout=10,
         read_timeout=30,
-        retries={"mode": "adaptive", "max_attempts": 6},
+        # Not adaptive: after a single 500 or 503 its limiter lets one request pass in two seconds, of all threads.
+        retries={"mode": "standard", "max_attempts": 8},
         max_pool_connections=16,
         s3={"addressing_style": "path" if endpoint else "auto"},
     )

@@ -54,7 +54,7 @@ def open_queue(url: str, source: SourceSettings, settings: Settings) -> Queue:
         "sqs",
         region_name=region,
         endpoint_url=f"{parts.scheme}://{parts.netloc}",
-        config=Config(connect_timeout=10, read_timeout=40, retries={"mode": "adaptive", "max_attempts": 6}),
+        config=Config(connect_timeout=10, read_timeout=40, retries={"mode": "standard", "max_attempts": 8}),
     )
     return Queue(url, client, settings.visibility_seconds)
 
