@@ -81,7 +81,7 @@ def read_graph(file: Path) -> Expected:
 
 
 def as_toml(edges: Sequence[Edge]) -> str:
-    """The edges as a file that `read_graph` reads; an exact name goes before a glob, so hostile names stay themselves."""
+    """The edges as a file that `read_graph` reads. An exact name goes before a glob, so names with `*` hold too."""
     lines = [f"[{_SECTION}]"]
     for callee in sorted({edge.callee for edge in edges}):
         callers = sorted({edge.caller for edge in edges if edge.callee == callee})

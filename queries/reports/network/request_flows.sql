@@ -1,0 +1,166 @@
+-- ---
+-- title = "Requests and their flow records"
+-- question = "Which flow records carried these requests, and how sure is that?"
+-- about = """
+-- Two legs a request: client (caller to front door) and target (front door to target). exact: address and port of the
+-- caller, a front door as peer, and a flow that covers the request within 60 seconds. window: the front door's source port
+-- is in no log, so address and port of the target, a front door as peer, and the time; or the client leg to a load balancer
+-- from an address that several VPCs have. none: no such record; complete_until tells one that may still come. With
+-- keep-alive one flow carries many requests."""
+-- [params]
+-- since = { type = "timestamptz", about = "start of the window" }
+-- until = { type = "timestamptz", about = "end of the window, exclusive" }
+-- only_caller = { type = "varchar", about = "display name of a caller; all when NULL" }
+-- only_callee = { type = "varchar", about = "display name of a callee; all when NULL" }
+-- only_request = { type = "varchar", about = "request_id (Lattice) or trace_id (load balancer) of one request; all when NULL" }
+-- at_most = { type = "bigint", default = 200, about = "number of requests, the first ones" }
+-- [columns]
+-- time = { type = "timestamp with time zone", about = "the request's time" }
+-- caller = { type = "varchar", about = "display name of the caller's node" }
+-- callee = { type = "varchar", about = "display name of the callee's node" }
+-- status = { type = "integer", about = "HTTP status the caller received" }
+-- outcome = { type = "varchar", about = "as in requests" }
+-- leg = { type = "varchar", about = "client or target; a request without a target has only the first" }
+-- grade = { type = "varchar", about = "exact, window or none" }
+-- from_address = { type = "varchar", about = "source address and port of the flow" }
+-- to_address = { type = "varchar", about = "destination address and port of the flow" }
+-- flow_from = { type = "timestamp with time zone", about = "first packet of the flow record" }
+-- flow_until = { type = "timestamp with time zone", about = "last packet of it" }
+-- action = { type = "varchar", about = "ACCEPT or REJECT" }
+-- bytes = { type = "bigint", about = "bytes of the flow record, which may hold other requests too" }
+-- interface_id = { type = "varchar", about = "interface that logged it" }
+-- vpc = { type = "varchar", about = "VPC of that interface" }
+-- traffic_path = { type = "integer", about = "as in flows" }
+-- request_object = { type = "varchar", about = "source object of the request" }
+-- request_line = { type = "integer", about = "line in it, from 1" }
+-- flow_object = { type = "varchar", about = "source object of the flow record" }
+-- flow_line = { type = "integer", about = "line in it, from 1" }
+-- complete_until = { type = "timestamp with time zone", about = "until when flow records are complete; NULL: there are none" }
+-- ---
+with wanted as (
+    select
+        r.time,
+        r.caller,
+        r.callee,
+        r.status,
+        r.outcome,
+        r.front_door,
+        split_part(r.service, '#', 1) as elb,
+        r.caller_ip,
+        r.caller_port,
+        r.caller_vpc,
+        r.target_ip,
+        r.target_port,
+        r.target_vpc,
+        r.log_object,
+        r.log_line
+    from requests as r
+    where r.time >= $since
+        and r.time < $until
+        and ($only_caller is null or r.caller = $only_caller)
+        and ($only_callee is null or r.callee = $only_callee)
+        and ($only_request is null or r.request_id = $only_request or r.trace_id = $only_request)
+    order by r.time, r.log_object, r.log_line
+    limit $at_most
+),
+
+near as (
+    select f.*
+    from flows as f
+    where f.time >= $since - interval 11 minutes
+        and f.time < $until + interval 2 minutes
+        and (
+            f.src_ip in (select w.caller_ip from wanted as w)
+            or f.dst_ip in (select w.target_ip from wanted as w)
+        )
+),
+
+client_legs as (
+    select
+        w.log_object as request_object,
+        w.log_line as request_line,
+        'client' as leg,
+        case
+            when w.front_door = 'lattice' or w.caller_vpc is not null then 'exact'
+            else 'window'
+        end as grade,
+        f.*
+    from wanted as w
+    inner join near as f
+        on w.caller_ip = f.src_ip
+        and w.caller_port = f.src_port
+        and w.time between f.time - interval 60 seconds and f.end_time + interval 60 seconds
+    where (w.caller_vpc is null or f.vpc is null or w.caller_vpc = f.vpc or f.direction = 'ingress')
+        and case
+            when w.front_door = 'lattice' then is_lattice_address(f.dst_ip)
+            else
+                f.dst_ip in (select n.ip from alb_nodes as n where n.elb = w.elb)
+                or f.interface_id in (select i.interface_id from alb_interfaces as i where i.elb = w.elb)
+                or f.dst_ip in (
+                    select b.sibling
+                    from siblings as b
+                    inner join alb_nodes as n
+                        on b.ip = n.ip
+                    where n.elb = w.elb
+                )
+        end
+),
+
+target_legs as (
+    select
+        w.log_object as request_object,
+        w.log_line as request_line,
+        'target' as leg,
+        'window' as grade,
+        f.*
+    from wanted as w
+    inner join near as f
+        on w.target_ip = f.dst_ip
+        and w.target_port = f.dst_port
+        and w.time between f.time - interval 60 seconds and f.end_time + interval 60 seconds
+    where (w.target_vpc is null or f.vpc is null or w.target_vpc = f.vpc)
+        and case
+            when w.front_door = 'lattice' then is_lattice_address(f.src_ip)
+            else f.src_ip in (select n.ip from alb_nodes as n where n.elb = w.elb)
+        end
+),
+
+legs as (
+    select
+        w.*,
+        unnest(case when w.target_ip is null then ['client'] else ['client', 'target'] end) as leg
+    from wanted as w
+)
+
+select
+    l.time,
+    l.caller,
+    l.callee,
+    l.status,
+    l.outcome,
+    l.leg,
+    coalesce(m.grade, 'none') as grade,
+    m.src_ip || ':' || m.src_port as from_address,
+    m.dst_ip || ':' || m.dst_port as to_address,
+    m.time as flow_from,
+    m.end_time as flow_until,
+    m.action,
+    m.bytes,
+    m.interface_id,
+    m.vpc,
+    m.traffic_path,
+    l.log_object as request_object,
+    l.log_line as request_line,
+    m.log_object as flow_object,
+    m.log_line as flow_line,
+    (select w.complete_until from watermarks as w where w.source = 'vpc_flow') as complete_until
+from legs as l
+left join (
+    from client_legs
+    union all
+    from target_legs
+) as m
+    on l.log_object = m.request_object
+    and l.log_line = m.request_line
+    and l.leg = m.leg
+order by l.time, l.log_object, l.log_line, l.leg, m.time, m.log_object, m.log_line
