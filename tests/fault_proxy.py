@@ -44,8 +44,8 @@ class Fault(StrEnum):
 class Proxy:
     """Its address, the faults it deals out in turn, how many for each path, and which it has dealt.
 
-    Only paths (with their query) that match `only` are spoilt. What `before` has for a path is called before a GET of it
-    is passed on.
+    Only paths (with their query) that match `only` are spoilt. What `before` has for a path is called before a GET of
+    it is passed on.
     """
 
     upstream: str

@@ -11,7 +11,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
 from types import ModuleType
 
 import numpy as np
@@ -25,7 +24,7 @@ from ingest.formats.object_key import ObjectKey, parse_key
 from ingest.lake.declarations import VPC_FLOW
 from ingest.lake.schema import Table
 from ingest.pipeline.admission import Lines, admit, out_of_range, reject_row, reject_rows, with_lineage
-from ingest.pipeline.pieces import LONGEST_LINE, Damage, Piece, pieces
+from ingest.pipeline.pieces import LONGEST_LINE, Damage, Piece, begun, pieces
 from ingest.pipeline.rules import NO_RULES, Rules
 from ingest.sources import Body, SourceObject
 
@@ -105,7 +104,7 @@ class Assembly:
         """Read one object; SourceError when a large one could not be read to its end, and the assembly is then void."""
         key = parse_key(source.uri)
         outcome = self.outcomes[key.uri] = Outcome(source, key)
-        whole, body = _begun(body)
+        whole, body = begun(body)
         if whole.startswith(_PARQUET):
             self._add_parquet(outcome, whole if isinstance(body, bytes) else b"".join(body))
             return
@@ -246,12 +245,3 @@ class Assembly:
                 name: pa.concat_tables(parts, promote_options="permissive") for name, parts in self._rows.items()
             }
         return self._finished
-
-
-def _begun(body: Body) -> tuple[bytes, Body]:
-    """The body's first bytes (all of them when it is whole), and the body still complete."""
-    if isinstance(body, bytes):
-        return body, body
-    rest = iter(body)
-    first = next(rest, b"")
-    return first, chain([first], rest)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.errors import SourceError
-from ingest.pipeline.pieces import Damage, pieces
+from ingest.pipeline.pieces import Damage, begun, pieces
 from ingest.sources import Source, SourceObject
 
 _PARQUET = b"PAR1"
@@ -24,18 +24,19 @@ def original(source: Source, found: SourceObject, line: int) -> bytes:
     body = next(body for _, body in source.read([found]))
     if isinstance(body, SourceError):
         raise body
-    if isinstance(body, bytes) and body.startswith(_PARQUET):
-        return _row(found.uri, body, line)
-    begun, damage = 0, ""
+    head, body = begun(body)
+    if head.startswith(_PARQUET):
+        return _row(found.uri, body if isinstance(body, bytes) else b"".join(body), line)
+    before, damage = 0, ""
     for piece in pieces(body):
         if isinstance(piece, Damage):
             damage = f"; it is damaged: {piece.what}"
             continue
         lines = piece.data.count(b"\n")
-        if begun < line <= begun + lines:
-            return next(islice(_split(piece.data), line - begun - 1, None)).removesuffix(b"\r")
-        begun += lines
-    raise SourceError(f"{found.uri}:{line}: there is no such line. The object has {begun:,}{damage}")
+        if before < line <= before + lines:
+            return next(islice(_split(piece.data), line - before - 1, None)).removesuffix(b"\r")
+        before += lines
+    raise SourceError(f"{found.uri}:{line}: there is no such line. The object has {before:,}{damage}")
 
 
 def _split(data: bytes) -> list[bytes]:

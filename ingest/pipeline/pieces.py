@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from ingest.formats import unwrap
 from ingest.formats.compression import decompress
@@ -65,6 +66,15 @@ def pieces(body: Body) -> Iterator[Piece | Damage]:
         yield piece
     if stream.damage:
         yield Damage(stream.damage, text_bytes)
+
+
+def begun(body: Body) -> tuple[bytes, Body]:
+    """The body's first bytes (all of them when it is whole), and the body, still complete."""
+    if isinstance(body, bytes):
+        return body, body
+    rest = iter(body)
+    first = next(rest, b"")
+    return first, chain([first], rest)
 
 
 def _unwrapped(parts: Iterable[bytes]) -> Iterator[bytes]:

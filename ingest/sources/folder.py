@@ -13,7 +13,8 @@ from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from ingest.errors import SettingsError, SourceError
-from ingest.sources.source import RewrittenError, SourceObject, in_chunks, in_window
+from ingest.sources import source
+from ingest.sources.source import Body, RewrittenError, SourceObject, in_chunks, in_window
 
 
 class FolderSource:
@@ -50,7 +51,7 @@ class FolderSource:
                 "Give this user read and search permission on them"
             )
 
-    def read(self, objects: Sequence[SourceObject]) -> Iterator[tuple[SourceObject, bytes | SourceError]]:
+    def read(self, objects: Sequence[SourceObject]) -> Iterator[tuple[SourceObject, Body | SourceError]]:
         """Bytes of each file, as `Source.read` says; a local disk gains nothing from reading ahead."""
         for wanted in objects:
             yield wanted, _read(wanted)
@@ -115,19 +116,34 @@ def _walk(folder: Path, refused: list[str], seen: set[tuple[int, int]]) -> Itera
             continue
 
 
-def _read(wanted: SourceObject) -> bytes | SourceError:
+def _read(wanted: SourceObject) -> Body | SourceError:
+    if wanted.size > source.LARGE:
+        return _parts(wanted, source.PART)
+    try:
+        return b"".join(_parts(wanted, -1))
+    except SourceError as error:
+        return error
+
+
+def _parts(wanted: SourceObject, size: int) -> Iterator[bytes]:
+    """The file's bytes in parts of that size; of any size in one part when it is negative."""
     path = _path_of(wanted.uri)
     try:
         with path.open("rb") as file:
-            now = _object_of(path, os.fstat(file.fileno()))
-            if now.etag != wanted.etag:
-                return RewrittenError(
-                    f"{wanted.uri}: was rewritten after it was listed. The next run reads the new version"
-                )
-            return file.read()
+            _check(wanted, file.fileno())
+            while part := file.read(size):
+                yield part
+            _check(wanted, file.fileno())
     except FileNotFoundError:
-        return SourceError(f"{wanted.uri}: vanished after it was listed. Nothing to do if it was deleted on purpose")
+        raise SourceError(
+            f"{wanted.uri}: vanished after it was listed. Nothing to do if it was deleted on purpose"
+        ) from None
     except OSError as error:
-        return SourceError(
+        raise SourceError(
             f"{wanted.uri}: cannot be read ({error.strerror}). Give this user read permission on the file"
-        )
+        ) from error
+
+
+def _check(wanted: SourceObject, file: int) -> None:
+    if _object_of(_path_of(wanted.uri), os.fstat(file)).etag != wanted.etag:
+        raise RewrittenError(f"{wanted.uri}: was rewritten after it was listed. The next run reads the new version")

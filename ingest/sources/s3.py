@@ -18,9 +18,9 @@ from obstore.exceptions import BaseError, InvalidPathError
 
 from ingest.errors import SourceError
 from ingest.settings import Settings
-from ingest.sources import day_prefixes
+from ingest.sources import day_prefixes, source
 from ingest.sources.s3_access import Access, access_for, broke_off, explain, split_uri
-from ingest.sources.source import CHUNK, IN_FLIGHT, RewrittenError, SourceObject, in_chunks, in_order, in_window
+from ingest.sources.source import CHUNK, IN_FLIGHT, Body, RewrittenError, SourceObject, in_chunks, in_order, in_window
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -106,31 +106,43 @@ class Bucket:
         except FAILURES as error:
             raise explain(error, f"s3://{self.name}/{prefix}", "s3:ListBucket") from error
 
-    def get(self, wanted: SourceObject) -> bytes | SourceError:
+    def get(self, wanted: SourceObject) -> Body | SourceError:
         """The object's bytes; an empty one is not asked for (obstore lists a folder's marker without its slash)."""
         if not wanted.size:
             return b""
+        if wanted.size > source.LARGE:
+            return self._parts(wanted)
+        try:
+            return self._insist(wanted, None)
+        except SourceError as error:
+            return error
+
+    def _parts(self, wanted: SourceObject) -> Iterator[bytes]:
+        """The bytes of a large object, a range at a time, all of the version that was listed."""
+        for start in range(0, wanted.size, source.PART):
+            yield self._insist(wanted, (start, min(start + source.PART, wanted.size)))
+
+    def _insist(self, wanted: SourceObject, span: tuple[int, int] | None) -> bytes:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._get(wanted)
+                return self._get(wanted, span)
             except FAILURES as error:
                 if attempt == ATTEMPTS or not broke_off(error):
-                    return explain(error, wanted.uri, "s3:GetObject")
+                    raise explain(error, wanted.uri, "s3:GetObject") from error
         raise AssertionError(wanted.uri)
 
-    def _get(self, wanted: SourceObject) -> bytes | SourceError:
+    def _get(self, wanted: SourceObject, span: tuple[int, int] | None) -> bytes:
         key = wanted.uri.removeprefix(f"s3://{self.name}/")
         self._count()
         try:
-            got = self._store.get(key)
+            got = self._store.get(key, options={"range": span} if span else {})
             etag, body = got.meta["e_tag"] or "", got.bytes
         except (InvalidPathError, ValueError):
-            answer = self._client.get_object(Bucket=self.name, Key=key, **self._payer)
+            part = {"Range": f"bytes={span[0]}-{span[1] - 1}"} if span else {}
+            answer = self._client.get_object(Bucket=self.name, Key=key, **part, **self._payer)
             etag, body = answer["ETag"], answer["Body"].read
         if etag.strip('"') != wanted.etag:
-            return RewrittenError(
-                f"{wanted.uri}: was rewritten after it was listed. The next run reads the new version"
-            )
+            raise RewrittenError(f"{wanted.uri}: was rewritten after it was listed. The next run reads the new version")
         return bytes(body())
 
     def head(self, uri: str) -> SourceObject | SourceError:
@@ -180,7 +192,7 @@ class BucketSource:
         """Requests sent so far."""
         return self.bucket.requests
 
-    def read(self, objects: Sequence[SourceObject]) -> Iterator[tuple[SourceObject, bytes | SourceError]]:
+    def read(self, objects: Sequence[SourceObject]) -> Iterator[tuple[SourceObject, Body | SourceError]]:
         """Bytes of each object, as `Source.read` says; one GetObject for each that is not empty."""
         with ThreadPoolExecutor(IN_FLIGHT) as pool:
             yield from zip(objects, in_order(pool, self.bucket.get, objects, lambda o: o.size), strict=True)

@@ -28,6 +28,12 @@ IN_FLIGHT_BYTES = 64 * 1024 * 1024
 Body = bytes | Iterable[bytes]
 """An object's stored bytes: whole, or those of a large one in parts; reading on may raise SourceError."""
 
+LARGE = 64 * 1024 * 1024
+"""Stored bytes above which an object comes in parts."""
+
+PART = 16 * 1024 * 1024
+"""Bytes of such a part."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 
