@@ -42,4 +42,6 @@ def scan(table: Table, files: Sequence[DataFile], since: datetime | None, until:
 def _read_parquet(table: Table, files: Sequence[DataFile]) -> str:
     paths = ",\n    ".join(literal(file.uri) for file in files)
     hive = f", hive_partitioning = true, hive_types = {{'{table.partition}': date}}" if table.partition else ""
-    return f"read_parquet([\n    {paths}\n]{hive or ', hive_partitioning = false'})"
+    # Version 0 is any version: such files differ in their columns.
+    mixed = ", union_by_name = true" if files[0].schema_version == 0 else ""
+    return f"read_parquet([\n    {paths}\n]{hive or ', hive_partitioning = false'}{mixed})"

@@ -16,6 +16,7 @@ import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.statements import sql
@@ -44,10 +45,12 @@ class _Known:
 
     def _newest(self, lake: Lake) -> set[str]:
         """Paths of the ledger's files; the handle is kept, for opening one reads the whole checkpoint of its log."""
-        if self._handle is not None:
-            self._handle.update_incremental()
-        else:
-            self._handle = lake.open(OBJECTS)
+        try:
+            if self._handle is not None:
+                self._handle.update_incremental()
+        except (DeltaError, OSError):
+            self._handle = None
+        self._handle = self._handle or lake.open(OBJECTS)
         if self._handle is None:
             return set()
         return set(map(str, pa.table(self._handle.get_add_actions(flatten=True)).column("path").to_pylist()))

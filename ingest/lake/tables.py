@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
@@ -40,7 +40,10 @@ RowsOf = Callable[[set[Unit]], pa.Table]
 
 @dataclass(frozen=True)
 class DataFile:
-    """One Parquet file of a snapshot: its absolute path or s3:// URI, and what Delta knows of it."""
+    """One Parquet file of a snapshot: its absolute path or s3:// URI, and what Delta knows of it.
+
+    `schema_version` 0: some earlier version or the current one, so its columns are known once it is opened.
+    """
 
     uri: str
     rows: int
@@ -111,14 +114,20 @@ class Lake:
     def _data_file(self, table: Table, action: Mapping[str, object]) -> DataFile:
         path = str(action["path"])
         version = path.rsplit("/", 1)[-1].partition("-")[0].removeprefix("v")
+        max_time: datetime | None = action.get(f"max.{table.time}")  # type: ignore[assignment]
+        if not version.isdigit():
+            # Written by delta-rs (compaction, replacement): of whichever version was current then, and its statistics
+            # are cut to milliseconds.
+            version = "1" if table.version == 1 else "0"
+            max_time = max_time + timedelta(microseconds=999) if max_time else None
         return DataFile(
             uri=f"{self.table_uri(table)}/{path}",
             rows=int(str(action["num_records"])),
             size=int(str(action["size_bytes"])),
             day=action.get(f"partition.{table.partition}"),  # type: ignore[arg-type]
-            schema_version=int(version) if version.isdigit() else table.version,
+            schema_version=int(version),
             min_time=action.get(f"min.{table.time}"),  # type: ignore[arg-type]
-            max_time=action.get(f"max.{table.time}"),  # type: ignore[arg-type]
+            max_time=max_time,
         )
 
     def append(self, table: Table, units: Collection[Unit], rows_of: RowsOf) -> Appended:
