@@ -1,0 +1,55 @@
+-- ---
+-- title = "Connections to resource configurations"
+-- question = "Who reaches which resource configuration, and which of them are AWS services rather than our own callers?"
+-- about = """
+-- An AWS service (EventBridge and Step Functions connect through a VPC of AWS's) is told by its VPC: its account owns neither
+-- the service network nor the resource. The logs do not say which of the two it is. They say no bytes, no status and no
+-- refusal either: a row is a connection that was made."""
+-- [params]
+-- since = { type = "timestamptz", about = "start of the window" }
+-- until = { type = "timestamptz", about = "end of the window, exclusive" }
+-- [columns]
+-- caller = { type = "varchar", about = "display name of the caller's node; VPC and account of an AWS service's" }
+-- caller_kind = { type = "varchar", about = "aws_service or own" }
+-- resource_configuration = { type = "varchar", about = "its ARN" }
+-- callee = { type = "varchar", about = "its id" }
+-- resources = { type = "varchar[]", about = "address and port of the resources behind it, at most 10" }
+-- connections = { type = "bigint", about = "connections in the window" }
+-- share = { type = "double", about = "of the resource configuration's connections, 0 to 1" }
+-- caller_ips = { type = "bigint", about = "addresses they came from" }
+-- service_network = { type = "varchar", about = "service network's ARN" }
+-- caller_vpc = { type = "varchar", about = "VPC of the caller" }
+-- caller_account = { type = "varchar", about = "account of that VPC" }
+-- first_seen = { type = "timestamp with time zone", about = "first connection" }
+-- last_seen = { type = "timestamp with time zone", about = "last connection" }
+-- ---
+with made as (
+    select
+        c.*,
+        account_of(c.caller_vpc_arn) as account,
+        coalesce(
+            account_of(c.caller_vpc_arn) not in (account_of(c.service_network), account_of(c.resource_configuration)), false
+        ) as is_aws
+    from resource_connections as c
+    where c.time >= $since
+        and c.time < $until
+)
+
+select
+    m.caller,
+    case when m.is_aws then 'aws_service' else 'own' end as caller_kind,
+    m.resource_configuration,
+    m.callee,
+    list(distinct m.resource_ip || ':' || m.resource_port order by m.resource_ip || ':' || m.resource_port)[:10]
+        as resources,
+    count(*) as connections,
+    count(*) / sum(count(*)) over (partition by m.resource_configuration) as share,
+    count(distinct m.caller_ip) as caller_ips,
+    m.service_network,
+    split_part(m.caller_vpc_arn, '/', -1) as caller_vpc,
+    m.account as caller_account,
+    min(m.time) as first_seen,
+    max(m.time) as last_seen
+from made as m
+group by all
+order by connections desc, m.caller, m.resource_configuration, m.service_network

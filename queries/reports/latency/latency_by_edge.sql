@@ -1,0 +1,99 @@
+-- ---
+-- title = "Latency by edge, now and before"
+-- question = "Which edges became slower, and by how much?"
+-- about = """
+-- Now: exact, from the requests, for windows of up to 24 hours; longer ones from the hourly rollup (within 5 %; exact says
+-- which). Before: the rollup's whole hours before the window. Refused requests are left out of an exact now; the rollup
+-- holds them, so an edge that was refused before looks faster there than it was."""
+-- history_hours = 168
+-- [params]
+-- since = { type = "timestamptz", about = "start of the window" }
+-- until = { type = "timestamptz", about = "end of the window, exclusive" }
+-- baseline_hours = { type = "bigint", default = 168, about = "hours before the window to compare with" }
+-- min_requests = { type = "bigint", default = 20, about = "leave out edges with fewer timed requests in the window" }
+-- [columns]
+-- caller = { type = "varchar", about = "display name of the caller's node" }
+-- callee = { type = "varchar", about = "display name of the callee's node" }
+-- n = { type = "bigint", about = "timed requests in the window" }
+-- p50_ms = { type = "double", about = "median now" }
+-- p90_ms = { type = "double", about = "90th percentile now" }
+-- p99_ms = { type = "double", about = "99th percentile now" }
+-- exact = { type = "boolean", about = "now comes from the requests, not from the rollup" }
+-- n_before = { type = "bigint", about = "timed requests before" }
+-- p50_before_ms = { type = "double", about = "median before; NULL: not called then" }
+-- p90_before_ms = { type = "double", about = "90th percentile before" }
+-- p99_before_ms = { type = "double", about = "99th percentile before" }
+-- p90_ratio = { type = "double", about = "p90 now / before" }
+-- complete_until = { type = "timestamp with time zone", about = "until when every source is complete" }
+-- ---
+with raw as (
+    select
+        r.caller,
+        r.callee,
+        count(*) as n,
+        quantile_cont(r.latency_ms, [0.5, 0.9, 0.99]) as ms,
+        true as exact
+    from edge_requests as r
+    where r.time >= $since
+        and r.time < $until
+        and $until - $since <= interval 24 hours
+        and r.latency_ms is not null
+        and r.outcome <> 'denied'
+        and r.kind in ('http', 'grpc')
+    group by r.caller, r.callee
+),
+
+rolled as (
+    select
+        l.caller,
+        l.callee,
+        sum(l.requests) as n,
+        [p50(l.bucket, l.requests), p90(l.bucket, l.requests), p99(l.bucket, l.requests)] as ms,
+        false as exact
+    from latencies as l
+    where l.part = 'total'
+        and l.hour >= hour_of($since)
+        and l.hour < $until
+        and $until - $since > interval 24 hours
+    group by l.caller, l.callee
+),
+
+past as (
+    select
+        l.caller,
+        l.callee,
+        sum(l.requests) as n,
+        [p50(l.bucket, l.requests), p90(l.bucket, l.requests), p99(l.bucket, l.requests)] as ms
+    from latencies as l
+    where l.part = 'total'
+        and l.hour >= $since - to_hours($baseline_hours)
+        and l.hour + interval 1 hour <= $since
+    group by l.caller, l.callee
+),
+
+present as (
+    from raw
+    union all
+    from rolled
+)
+
+select
+    c.caller,
+    c.callee,
+    c.n::bigint as n,
+    c.ms[1] as p50_ms,
+    c.ms[2] as p90_ms,
+    c.ms[3] as p99_ms,
+    c.exact,
+    coalesce(p.n, 0)::bigint as n_before,
+    p.ms[1] as p50_before_ms,
+    p.ms[2] as p90_before_ms,
+    p.ms[3] as p99_before_ms,
+    c.ms[2] / nullif(p.ms[2], 0) as p90_ratio,
+    data_until() as complete_until
+from present as c
+left join past as p
+    on c.caller = p.caller
+    and c.callee = p.callee
+where c.n >= $min_requests
+order by p90_ratio desc nulls last, c.ms[2] desc, c.caller, c.callee
