@@ -12,7 +12,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from ingest.errors import SettingsError, SourceError
 from ingest.settings import Settings, SourceSettings
-from ingest.sources import Source, SourceObject, open_source
+from ingest.sources import Body, Source, SourceObject, open_source
 from ingest.sources.s3 import Bucket
 from ingest.sources.s3_access import bucket_region, open_session, source_for, storage_options
 from tests.servers import S3Server
@@ -41,7 +41,7 @@ def uris(objects: Iterable[SourceObject]) -> set[str]:
     return {found.uri for found in objects}
 
 
-def read(source: Source, objects: Iterable[SourceObject]) -> Iterator[bytes | SourceError]:
+def read(source: Source, objects: Iterable[SourceObject]) -> Iterator[Body | SourceError]:
     return (body for _, body in source.read(list(objects)))
 
 
