@@ -13,7 +13,7 @@
 -- caller = { type = "varchar", about = "display name of the caller's node" }
 -- function_name = { type = "varchar", about = "session name, which is the function's name; NULL for an unsigned one" }
 -- evidence = { type = "varchar", about = "interface, session, or both" }
--- callees = { type = "bigint", about = "services it calls" }
+-- callees = { type = "bigint", about = "services its node calls, signed or not" }
 -- callee = { type = "varchar", about = "the one it calls most" }
 -- relay = { type = "boolean", about = "it calls one service only" }
 -- requests = { type = "bigint", about = "requests in the window" }
@@ -60,6 +60,14 @@ called as (
         and r.time < $until
 ),
 
+everything as (
+    select
+        caller,
+        count(distinct callee) as callees
+    from called
+    group by caller
+),
+
 functions as (
     select
         caller,
@@ -88,9 +96,9 @@ select
         when bool_or(f.by_interface) then 'interface'
         else 'session'
     end as evidence,
-    count(distinct f.callee) as callees,
+    any_value(e.callees) as callees,
     arg_min(f.callee, (-f.requests, f.callee)) as callee,
-    count(distinct f.callee) = 1 as relay,
+    any_value(e.callees) = 1 as relay,
     sum(f.requests)::bigint as requests,
     sum(f.failed)::bigint as failed,
     sum(f.denied)::bigint as denied,
@@ -99,5 +107,7 @@ select
     max(f.vpc) as caller_vpc,
     max(f.last_seen) as last_seen
 from functions as f
+inner join everything as e
+    on f.caller = e.caller
 group by f.caller, f.function_name, f.caller_principal
 order by requests desc, f.caller, f.function_name

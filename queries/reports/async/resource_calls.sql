@@ -51,5 +51,5 @@ select
     min(m.time) as first_seen,
     max(m.time) as last_seen
 from made as m
-group by all
+group by m.caller, m.is_aws, m.resource_configuration, m.callee, m.service_network, m.caller_vpc_arn, m.account
 order by connections desc, m.caller, m.resource_configuration, m.service_network

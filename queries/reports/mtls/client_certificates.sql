@@ -123,7 +123,9 @@ shown as (
         and l.start_time < $until
         and coalesce(l.caller_x509_subject_cn, l.caller_x509_san_uri, l.caller_x509_san_dns, l.caller_x509_san_name_cn)
             is not null
-    group by all
+    group by
+        coalesce(l.caller_x509_subject_cn, l.caller_x509_san_uri, l.caller_x509_san_dns, l.caller_x509_san_name_cn),
+        l.service_arn
 )
 
 select
