@@ -112,7 +112,8 @@ class Report:
         values = self.bind(session)
         declared = ", ".join(f"{name} := {_literal(values[name], self.parameters[name].type)}" for name in values)
         body = _PARAMETER.sub(r"\1", self.sql).rstrip().rstrip(";")
-        return f"create or replace temp macro {self.name}({declared}) as table\n{body}"
+        # Quoted: `overlaps` is a word of SQL's own.
+        return f'create or replace temp macro "{self.name}"({declared}) as table\n{body}'
 
 
 def _literal(value: Value, type_name: str) -> str:

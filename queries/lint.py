@@ -68,7 +68,7 @@ def problems_of(report: Report, session: Session) -> Iterator[str]:
 def _macro_problems(report: Report, session: Session) -> Iterator[str]:
     try:
         session.query(report.macro(session))
-        session.query(f"from {report.name}()")
+        session.query(f'from "{report.name}"()')
     except QueryError as error:
         yield f"as a table macro of the shell: {error}"
 

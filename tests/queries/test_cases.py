@@ -64,8 +64,8 @@ def test_the_shells_macro_gives_the_same_rows(path: Path, tmp_path: Path) -> Non
         session.query(report.macro(session))
         given = report.bind(session, case["params"])
         arguments = ", ".join(f"{name} := ${name}" for name in given)
-        assert session.query(f"from {report.name}({arguments})", given) == report.run(session, given)
-        assert session.query(f"from {report.name}()") == report.run(session)
+        assert session.query(f'from "{report.name}"({arguments})', given) == report.run(session, given)
+        assert session.query(f'from "{report.name}"()') == report.run(session)
 
 
 OURS = ("call_graph", "denied_callers", "slowest_calls")

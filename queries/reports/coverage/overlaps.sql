@@ -1,0 +1,145 @@
+-- ---
+-- title = "The same call delivered twice"
+-- question = "What do two subscriptions deliver both, which of them counts, and what is paid for twice?"
+-- about = """
+-- network_and_service: a Lattice service network and its service are both subscribed; the service's own lines count, the
+-- network's are left out. both_ends: a connection is in the flow records of both interfaces; the client's count.
+-- two_flow_logs: two flow logs (of a VPC, a subnet, an interface) hold the same interface, for longer than five minutes (or
+-- one took over from the other); these records count twice."""
+-- [params]
+-- since = { type = "timestamptz", about = "start of the window" }
+-- until = { type = "timestamptz", about = "end of the window, exclusive" }
+-- [columns]
+-- kind = { type = "varchar", about = "network_and_service, both_ends or two_flow_logs" }
+-- resource = { type = "varchar", about = "service, VPC or interface that is delivered twice" }
+-- rows = { type = "bigint", about = "lines or records that are there again" }
+-- share = { type = "double", about = "of all lines or records of that resource in the window, 0 to 1" }
+-- counted_twice = { type = "boolean", about = "whether views count them again" }
+-- sources = { type = "varchar[]", about = "who delivered, at most 10" }
+-- first_seen = { type = "timestamp with time zone", about = "first of them" }
+-- last_seen = { type = "timestamp with time zone", about = "last of them" }
+-- ---
+with lattice_lines as (
+    select
+        l.service_arn,
+        l.start_time as time,
+        delivery_source(l.log_object) as source,
+        contains(l.log_object, '/sn-') and o.hour is not null as is_again
+    from lattice_access as l
+    left join own_subscriptions as o
+        on split_part(l.service_arn, '/', 2) = o.service_id
+        and hour_of(l.start_time) = o.hour
+    where l.start_time >= $since
+        and l.start_time < $until
+),
+
+client_ends as (
+    select distinct
+        hour,
+        src_ip,
+        dst_ip,
+        server_port,
+        protocol
+    from flow_hours
+    where direction = 'egress'
+        and action = 'ACCEPT'
+        and hour >= hour_of($since)
+        and hour < $until
+),
+
+records as (
+    select
+        c.vpc,
+        c.time,
+        delivery_source(c.log_object) as source,
+        e.hour is not null as is_again
+    from connections as c
+    left join client_ends as e
+        on case when c.action = 'ACCEPT' and c.connection_direction = 'ingress' then c.client_ip end = e.src_ip
+        and c.server_ip = e.dst_ip
+        and c.server_port = e.server_port
+        and c.protocol = e.protocol
+        and hour_of(c.time) = e.hour
+    where c.time >= $since
+        and c.time < $until
+),
+
+interfaces as (
+    select
+        c.interface_id,
+        time_bucket(interval 5 minutes, c.time) as slot,
+        delivery_source(c.log_object) as source,
+        count(*) as n,
+        min(c.time) as first_seen,
+        max(c.time) as last_seen
+    from connections as c
+    where c.time >= $since
+        and c.time < $until
+        and delivery_source(c.log_object) is not null
+    group by all
+),
+
+doubled as (
+    select
+        interface_id,
+        slot,
+        count(*) > 1 as twice,
+        sum(n) - max(n) as again,
+        sum(n) as n,
+        list(source) as sources,
+        min(first_seen) as first_seen,
+        max(last_seen) as last_seen
+    from interfaces
+    group by interface_id, slot
+),
+
+lasting as (
+    select
+        *,
+        twice and coalesce(
+            lag(twice) over (partition by interface_id order by slot)
+            and lag(slot) over (partition by interface_id order by slot) = slot - interval 5 minutes,
+            false
+        ) as lasts
+    from doubled
+)
+
+select
+    'network_and_service' as kind,
+    l.service_arn as resource,
+    count(*) filter (l.is_again) as rows,
+    count(*) filter (l.is_again) / count(*) as share,
+    false as counted_twice,
+    list(distinct l.source order by l.source)[:10] as sources,
+    min(l.time) filter (l.is_again) as first_seen,
+    max(l.time) filter (l.is_again) as last_seen
+from lattice_lines as l
+group by l.service_arn
+having count(*) filter (l.is_again) > 0
+union all
+select
+    'both_ends',
+    r.vpc,
+    count(*) filter (r.is_again),
+    count(*) filter (r.is_again) / count(*),
+    false,
+    list(distinct r.source order by r.source)[:10],
+    min(r.time) filter (r.is_again),
+    max(r.time) filter (r.is_again)
+from records as r
+group by r.vpc
+having count(*) filter (r.is_again) > 0
+union all
+select
+    'two_flow_logs',
+    d.interface_id,
+    sum(d.again) filter (d.twice)::bigint,
+    sum(d.again) filter (d.twice) / sum(d.n),
+    true,
+    list_sort(list_distinct(flatten(list(d.sources))))[:10],
+    min(d.first_seen) filter (d.twice),
+    max(d.last_seen) filter (d.twice)
+from lasting as d
+group by d.interface_id
+having bool_or(d.lasts)
+order by kind, rows desc, resource
