@@ -23,6 +23,8 @@
 -- no_response = { type = "bigint", about = "a response was due and none came" }
 -- error_share = { type = "double", about = "server errors and missing responses / requests, 0 to 1; NULL without requests" }
 -- denied_share = { type = "double", about = "denied / requests, 0 to 1; NULL without requests" }
+-- bytes_in = { type = "bigint", about = "bytes received from the caller" }
+-- bytes_out = { type = "bigint", about = "bytes sent to the caller" }
 -- complete = { type = "boolean", about = "whether every source is complete until the step's end" }
 -- ---
 with chosen as (
@@ -59,7 +61,9 @@ counted as (
         sum(c.client_errors) as client_errors,
         sum(c.denied) as denied,
         sum(c.server_errors) as server_errors,
-        sum(c.no_response) as no_response
+        sum(c.no_response) as no_response,
+        sum(c.bytes_in) as bytes_in,
+        sum(c.bytes_out) as bytes_out
     from calls as c
     where c.minute >= $since
         and c.minute < $until
@@ -78,6 +82,8 @@ select
     coalesce(n.no_response, 0)::bigint as no_response,
     (n.server_errors + n.no_response) / nullif(n.requests, 0) as error_share,
     n.denied / nullif(n.requests, 0) as denied_share,
+    coalesce(n.bytes_in, 0)::bigint as bytes_in,
+    coalesce(n.bytes_out, 0)::bigint as bytes_out,
     coalesce(t.step + to_minutes($step_minutes) <= data_until(), false) as complete
 from chosen as e
 cross join steps as t

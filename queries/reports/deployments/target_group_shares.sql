@@ -4,7 +4,8 @@
 -- about = """
 -- load_balancer: target groups of one service; the rule's weights shift traffic there. dns: one host served by several front
 -- doors (load balancers, Lattice services); a DNS answer shifts it there, slowly. shifted: the share moved by min_change or
--- more from one step to the next and by more than three standard errors. Only what had more than one is listed."""
+-- more from one step to the next and by more than three standard errors, or went from or to 0 with five requests or more.
+-- Only what had more than one is listed."""
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }
@@ -110,7 +111,8 @@ compared as (
         *,
         n / nullif(all_n, 0) as share,
         lag(n / nullif(all_n, 0)) over w as share_before,
-        lag(all_n) over w as all_before
+        lag(all_n) over w as all_before,
+        lag(n) over w as n_before
     from filled
     window w as (partition by shifted_at, service, target order by step)
 )
@@ -125,10 +127,14 @@ select
     c.share_before,
     coalesce(
         abs(c.share - c.share_before) >= $min_change
-        and abs(c.share - c.share_before) > 3 * sqrt(
-            (c.share * c.all_n + c.share_before * c.all_before) / (c.all_n + c.all_before)
-            * (1 - (c.share * c.all_n + c.share_before * c.all_before) / (c.all_n + c.all_before))
-            * (1 / c.all_n + 1 / c.all_before)
+        and (
+            (c.share_before = 0 and c.n >= 5 and 2 * c.all_before >= c.all_n)
+            or (c.share = 0 and c.n_before >= 5 and 2 * c.all_n >= c.all_before)
+            or abs(c.share - c.share_before) > 3 * sqrt(
+                (c.share * c.all_n + c.share_before * c.all_before) / (c.all_n + c.all_before)
+                * (1 - (c.share * c.all_n + c.share_before * c.all_before) / (c.all_n + c.all_before))
+                * (1 / c.all_n + 1 / c.all_before)
+            )
         ),
         false
     ) as shifted,
