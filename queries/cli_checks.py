@@ -65,7 +65,8 @@ def check_command(
     planned = watch.plan(target, chosen, parse_time(at, None) if at else None)
     for item in planned:
         print(f"{item.check.name}: {_ran(item)}", file=sys.stderr)
-    verified = watch.run(target, planned, {"memory_limit": invocation.settings.memory_limit})
+    options = {"memory_limit": invocation.settings.memory_limit}
+    verified = watch.run(target, planned, options, read_names(invocation.settings.names))
     rows = findings.record(target, verified) if write else findings.amend(findings.read(target), verified)
     open_rows = _open(rows, {item.check.name for item in planned})
     if form is Shape.JSON:

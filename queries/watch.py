@@ -13,6 +13,7 @@ from queries import catalog
 from queries.catalog import Report, nearest
 from queries.completeness import ENOUGH, Ledger, Window, coverage_of
 from queries.findings import SEVERITIES, Verified, offence
+from queries.names_file import GivenName
 from queries.session import Session, open_session
 
 FOLDER = "checks"
@@ -106,7 +107,12 @@ def _planned(ledger: Ledger, check: Check, at: datetime | None) -> Planned:
     return Planned(check, window, coverage)
 
 
-def run(lake: Lake, planned: Iterable[Planned], options: Mapping[str, str] | None = None) -> list[Verified]:
+def run(
+    lake: Lake,
+    planned: Iterable[Planned],
+    options: Mapping[str, str] | None = None,
+    names: tuple[GivenName, ...] = (),
+) -> list[Verified]:
     """What the checks find; those without a window are left out. Windows that end together share a session.
 
     Raises LakeError and QueryError.
@@ -118,7 +124,7 @@ def run(lake: Lake, planned: Iterable[Planned], options: Mapping[str, str] | Non
         together = list(group)
         since = min(window.since for _, window in together)
         history = max(item.check.report.history_hours for item, _ in together)
-        with open_session(lake, since, until, history_hours=history, options=options) as session:
+        with open_session(lake, since, until, history_hours=history, options=options, names=names) as session:
             found += [_verified(session, item, window) for item, window in together]
     return found
 

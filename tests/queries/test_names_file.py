@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+import eastwest
 from ingest.errors import SettingsError
 from queries.names_file import read_names
 from queries.session import Session, open_session
@@ -103,3 +105,17 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Session:
 def test_address_bits_are_the_addresss_own(empty: Session, address: ipaddress.IPv4Address) -> None:
     (row,) = empty.query("select address_bits($ip) as bits", {"ip": str(address)}).to_pylist()
     assert row["bits"] == f"{address.version}:{int(address):0{address.max_prefixlen}b}"
+
+
+def test_commands_use_the_settings_names(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path / "lake", {"lattice_access": ROWS})
+    names, settings = tmp_path / "names.toml", tmp_path / "eastwest.toml"
+    names.write_text('[[names]]\nhost = "ledger.*"\nname = "books"\n')
+    settings.write_text(f'lake = "{lake.uri}"\nnames = "{names}"\n')
+    result = CliRunner().invoke(eastwest.app, ["--config", str(settings), "query", "who", "books", "--format", "csv"])
+    assert "named in names.toml: host = ledger.*" in result.stdout
+    checked = CliRunner().invoke(eastwest.app, ["--config", str(settings), "check", "--no-write"])
+    assert checked.exit_code == 0
+    names.write_text('[[names]]\nhots = "ledger.*"\nname = "books"\n')
+    refused = CliRunner().invoke(eastwest.app, ["--config", str(settings), "check", "--no-write"])
+    assert isinstance(refused.exception, SettingsError)
