@@ -117,9 +117,10 @@ minutes as (
         caller,
         callee,
         minute,
-        count(*) filter (failed or denied or slow) as bad,
-        count(*) as n,
-        coalesce(any_value(failed_before), 0) + coalesce(any_value(denied_before), 0) as usual_share
+        greatest(count(*) filter (failed) - count(*) * coalesce(any_value(failed_before), 0), 0)
+            + greatest(count(*) filter (denied) - count(*) * coalesce(any_value(denied_before), 0), 0)
+            + count(*) filter (slow) as excess,
+        count(*) as n
     from judged
     group by all
 ),
@@ -128,7 +129,7 @@ onsets as (
     select
         caller,
         callee,
-        min(minute) filter (bad >= 2 and bad > 2 * usual_share * n) as worse_from
+        min(minute) filter (excess >= 2 and excess >= 0.1 * n) as worse_from
     from minutes
     group by caller, callee
 ),
