@@ -122,10 +122,9 @@ def _cut(parts: Iterable[bytes]) -> Iterator[Piece]:
 
 def _lines(text: bytes, offset: int) -> Iterator[Piece]:
     """Whole lines in pieces of at most the longest line; a line that is longer by itself, cut."""
-    at = 0
+    at, longest = 0, LONGEST_LINE + len(b"\n")
     while at < len(text):
-        fits = len(text) - at <= LONGEST_LINE
-        end = len(text) if fits else text.rfind(b"\n", at, at + LONGEST_LINE) + 1
+        end = len(text) if len(text) - at <= longest else text.rfind(b"\n", at, at + longest) + 1
         if end:
             yield Piece(text[at:end], offset + at)
         else:
