@@ -42,8 +42,13 @@ class Kind:
     many: Callable[[Any], tuple[Arrays, Mask | None]]
 
 
+_LONGEST_NULL = max(map(len, NULLS))
+
+
 def nullify(texts: Any) -> Any:
     """The texts, NULL where AWS wrote that there is nothing."""
+    if len(texts) and not texts.null_count and int(np.diff(offsets_of(texts)).min()) > _LONGEST_NULL:
+        return texts
     nothing = pc.is_in(texts, value_set=pa.array(NULLS))
     return pc.if_else(nothing, pa.scalar(None, pa.string()), texts) if pc.any(nothing).as_py() else texts
 

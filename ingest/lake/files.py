@@ -44,7 +44,13 @@ def _write_file(store: ObjectStore, table: Table, rows: pa.Table, day: date | No
     path = f"{folder}v{table.version}-{uuid.uuid4().hex}.parquet"
     sink = pa.BufferOutputStream()
     pq.write_table(
-        rows.select(table.file_columns), sink, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP
+        rows.select(table.file_columns),
+        sink,
+        compression="zstd",
+        compression_level=1,
+        row_group_size=_ROW_GROUP,
+        # Every row group holds nearly all values of the others: only these two prune any.
+        write_statistics=[name for name in (table.time, "log_object") if name in table.file_columns],
     )
     buffer = sink.getvalue()
     obstore.put(store, f"{table.name}/{path}", memoryview(buffer).cast("B"))

@@ -28,7 +28,7 @@ from ingest.pipeline.pieces import LONGEST_LINE, Damage, Piece, begun, pieces
 from ingest.pipeline.rules import NO_RULES, Rules
 from ingest.sources import Body, SourceObject
 
-_BLOCK_BYTES = 32 * 1024 * 1024
+_BLOCK_BYTES = 16 * 1024 * 1024
 _HEAD_BYTES = 64 * 1024
 _PARQUET = b"PAR1"
 _Numbers = npt.NDArray[np.int32]

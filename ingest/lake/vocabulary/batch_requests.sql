@@ -1,4 +1,18 @@
--- One request of each combination in a batch: what all requests of its number are counted by.
+-- One request of each combination in a batch: what all requests of its number are counted by. Combinations that
+-- call_hours (or call_minutes) does not tell apart share its hour_combination (minute_combination): rows are counted by
+-- that number, and texts are looked up once a counted row.
+select
+    *,
+    min(combination) over (
+        partition by front_door, service, reached_host, caller_principal, caller_key, target_group
+    ) as hour_combination,
+    min(combination) over (
+        partition by
+            front_door, service, reached_host, service_network, caller_principal, caller_key, caller_account,
+            caller_vpc, target_group, kind, outcome, status_class(status), auth_decision, denied_by,
+            ip_version(caller_ip)
+    ) as minute_combination
+from (
 select
     log_line as combination,
     front_door,
@@ -28,4 +42,5 @@ from (
     from lattice_requests
     union all by name
     from alb_requests
+)
 )

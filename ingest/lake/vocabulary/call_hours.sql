@@ -2,21 +2,24 @@
 -- request would be four times the work.
 with counted as (
     select
-        combination,
-        hour_of(minute) as hour,
+        r.hour_combination as combination,
+        hour_of(f.minute) as hour,
         case
-            when grouping(total) = 0 then 'total'
-            when grouping(front) = 0 then 'front_door'
-            when grouping(target) = 0 then 'target'
+            when grouping(f.total) = 0 then 'total'
+            when grouping(f.front) = 0 then 'front_door'
+            when grouping(f.target) = 0 then 'target'
             else 'response'
         end as part,
-        coalesce(total, front, target, response) as bucket,
+        coalesce(f.total, f.front, f.target, f.response) as bucket,
         count(*) as requests,
-        day
-    from batch_facts
+        f.day
+    from batch_facts as f
+    inner join batch_requests as r
+        on f.combination = r.combination
+    where r.kind in ('http', 'grpc')
     group by
-        combination, hour, day,
-        grouping sets ((total), (front), (target), (response))
+        r.hour_combination, hour_of(f.minute), f.day,
+        grouping sets ((f.total), (f.front), (f.target), (f.response))
 )
 
 select
@@ -29,11 +32,9 @@ select
     r.target_group,
     c.part,
     c.bucket,
-    sum(c.requests)::bigint as requests,
+    c.requests,
     c.day
 from counted as c
 inner join batch_requests as r
     on c.combination = r.combination
 where c.bucket is not null
-    and r.kind in ('http', 'grpc')
-group by all

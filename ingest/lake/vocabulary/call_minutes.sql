@@ -1,14 +1,16 @@
 -- Requests per minute, caller, service and outcome.
 with counted as (
     select
-        combination,
-        minute,
+        r.minute_combination as combination,
+        f.minute,
         count(*) as requests,
-        sum(bytes_in) as bytes_in,
-        sum(bytes_out) as bytes_out,
-        day
-    from batch_facts
-    group by all
+        coalesce(sum(f.bytes_in), 0)::bigint as bytes_in,
+        coalesce(sum(f.bytes_out), 0)::bigint as bytes_out,
+        f.day
+    from batch_facts as f
+    inner join batch_requests as r
+        on f.combination = r.combination
+    group by r.minute_combination, f.minute, f.day
 )
 
 select
@@ -29,11 +31,10 @@ select
     r.denied_by,
     r.caller_principal is not null as signed,
     ip_version(r.caller_ip) as ip_version,
-    sum(c.requests)::bigint as requests,
-    coalesce(sum(c.bytes_in), 0)::bigint as bytes_in,
-    coalesce(sum(c.bytes_out), 0)::bigint as bytes_out,
+    c.requests,
+    c.bytes_in,
+    c.bytes_out,
     c.day
 from counted as c
 inner join batch_requests as r
     on c.combination = r.combination
-group by all
