@@ -113,6 +113,11 @@ def test_times(text: str, time: datetime) -> None:
     assert parse_time(text, datetime(2026, 3, 10, 12, tzinfo=UTC)) == time
 
 
+def test_now_is_the_wall_clock_on_any_lake() -> None:
+    before = datetime.now(UTC)
+    assert before <= parse_time("now", None) <= datetime.now(UTC)
+
+
 @pytest.mark.parametrize("text", ["yesterday", "-1", "1h", ""])
 def test_other_times_are_refused(text: str) -> None:
     with pytest.raises(QueryError, match="write 2026-03-10T09:00Z, or -1h"):
