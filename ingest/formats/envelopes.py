@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ingest.formats.scan import pairs
+from ingest.formats.scan import positions
 
 HEAD = 64 * 1024
 
@@ -40,9 +40,14 @@ def _has_joined_objects(data: bytes) -> bool:
     """Whether an object begins on the line on which another ends: `}{`, with one space or tab between at most."""
     # A search for `}{` with bytes.find took a sixth of an ingest and kept the other worker waiting for the interpreter.
     text = np.frombuffer(data, dtype=np.uint8)
-    after = pairs(text, b"}", b"{ \t") + 1
-    after[text[after] != ord("{")] += 1
-    return bool((text[after[after < len(text)]] == ord("{")).any())
+    after = positions(text, ord("}")) + 1
+    for _ in range(2):
+        after = after[after < len(text)]
+        next_ = text[after]
+        if (next_ == ord("{")).any():
+            return True
+        after = after[(next_ == ord(" ")) | (next_ == ord("\t"))] + 1
+    return False
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -23,7 +23,7 @@ from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
 from ingest.formats.fields import Field, Texts, in_order, row_schema, typed
 from ingest.formats.kinds import ADDRESS_PORT, NULLS, nullify
 from ingest.formats.lines import Lines, Mask
-from ingest.formats.scan import count_keys, find, pairs
+from ingest.formats.scan import Bytes, count_keys, count_pairs, find, pairs
 from ingest.lake.schema import Table
 
 FEW = 64
@@ -119,14 +119,21 @@ def _read(lines: Lines, plain: Mask, keys: Sequence[str]) -> Iterable[Texts]:
         except pl.exceptions.PolarsError:
             frame = None
         if frame is not None and frame.height == len(part):
-            values = _value_counts(frame)
-            if count_keys(np.frombuffer(data, dtype=np.uint8)) != (int(values.sum()), 0):
-                whole = _key_counts(lines)[part] == values
+            if not _is_complete(frame, np.frombuffer(data, dtype=np.uint8)):
+                whole = _key_counts(lines)[part] == _value_counts(frame)
                 part, frame = part[whole], frame.filter(pl.Series(whole))
             yield Texts(part, {name: nullify(_texts(frame, name)) for name in keys})
         elif len(part) >= 2 * FEW:
             half = len(part) // 2
             parts += [part[:half], part[half:]]
+
+
+def _is_complete(frame: pl.DataFrame, data: Bytes) -> bool:
+    """Whether the columns hold the values of all keys in the lines."""
+    values = sum(column.len() - column.null_count() for column in frame)
+    # A key's colon follows a quote or a space (a line with other blanks is not read here), so there are at least as
+    # many of these as keys; where there are more, texts or nulls may be what is counted too.
+    return count_pairs(data, b'":', ignoring=b"\x02\0") == values or count_keys(data) == (values, 0)
 
 
 def _key_counts(lines: Lines) -> npt.NDArray[np.int64]:

@@ -59,6 +59,21 @@ def controls(data: Bytes) -> Offsets:
     return _joined([np.flatnonzero(window < 32) + start for start, window in _windows(data)])
 
 
+def count_pairs(data: Bytes, pair: bytes, ignoring: bytes = b"\0\0") -> int:
+    """How often two bytes stand side by side, whatever their bits that `ignoring` has set.
+
+    Two bytes are compared at once, first at even offsets and then at odd ones: twice as fast as byte by byte.
+    """
+    found = 0
+    wanted, ignored = (int.from_bytes(text, "little") for text in (pair, ignoring))
+    for _, window in _windows(data, 1):
+        for begin in (0, 1):
+            length = (len(window) - begin) & ~1
+            both = window[begin : begin + length].view("<u2")
+            found += int(np.count_nonzero((both | ignored if ignored else both) == (wanted | ignored)))
+    return found
+
+
 def count_keys(data: Bytes) -> tuple[int, int]:
     """In JSON lines: how many `":` are not followed by an n (of null), and how many colons stand after a space."""
     keys = spaced = 0

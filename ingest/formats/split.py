@@ -12,7 +12,7 @@ import numpy as np
 from ingest.formats.arrow import csv, pa
 from ingest.formats.block import Indices
 from ingest.formats.kinds import NULLS
-from ingest.formats.scan import pairs
+from ingest.formats.scan import count_pairs
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Split:
 
 def has_hex(data: bytes) -> bool:
     """Whether there may be a number that begins with 0x, which Arrow reads and AWS never writes."""
-    return bool(len(pairs(np.frombuffer(data, dtype=np.uint8), b"0", b"xX")))
+    return count_pairs(np.frombuffer(data, dtype=np.uint8), b"0x", ignoring=b"\0\x20") > 0
 
 
 def split(data: bytes, names: Sequence[str], *, quoted: bool, numbers: Collection[str] = ()) -> Split:

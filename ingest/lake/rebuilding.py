@@ -133,17 +133,12 @@ def recompute(sources: Handles, day: date, without: Collection[str] = ()) -> dic
     """
     excluded = pa.array(sorted(without), pa.string())
     found = {rollup.name: rollup.empty() for rollup in rollups.FEEDS}
-    connection = rollups.connect()
-    try:
-        for table, source in sources.items():
-            for chunk in _chunks(contents.batches(contents.dataset(source, table, day))):
-                kept = chunk.filter(pc.invert(pc.is_in(chunk.column("log_object"), value_set=excluded)))
-                for name, rows in rollups.roll_up({table.name: kept}, connection).items():
-                    found[name] = pa.concat_tables([found[name], rows])
-            found = {rollup.name: merge(rollup, found[rollup.name]) for rollup in rollups.FEEDS}
-    finally:
-        connection.close()
-    return found
+    for table, source in sources.items():
+        for chunk in _chunks(contents.batches(contents.dataset(source, table, day))):
+            kept = chunk.filter(pc.invert(pc.is_in(chunk.column("log_object"), value_set=excluded)))
+            for name, rows in rollups.roll_up({table.name: kept}).items():
+                found[name] = pa.concat_tables([found[name], rows])
+    return {rollup.name: merge(rollup, found[rollup.name]) for rollup in rollups.FEEDS}
 
 
 def _chunks(reader: pa.RecordBatchReader) -> Iterable[pa.Table]:

@@ -9,8 +9,4 @@ select
     latency_bucket(target_ms) as target,
     latency_bucket(response_ms) as response,
     day
-from (
-    from lattice_requests
-    union all by name
-    from alb_requests
-)
+from numbered_requests

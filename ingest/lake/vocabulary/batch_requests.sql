@@ -38,9 +38,5 @@ select
     status,
     auth_decision,
     denied_by
-from (
-    from lattice_requests
-    union all by name
-    from alb_requests
-)
+from numbered_requests
 )

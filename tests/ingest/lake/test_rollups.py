@@ -373,12 +373,9 @@ def summed(*batches: dict[str, pa.Table]) -> dict[str, Counter[tuple[Any, ...]]]
     return sums
 
 
-CONNECTION = connect()
-
-
 def rolled(requests: list[dict[str, Any]], flows: list[dict[str, Any]]) -> dict[str, pa.Table]:
     tables = {"lattice_access": table_of(LATTICE_ACCESS, requests), "vpc_flow": table_of(VPC_FLOW, flows)}
-    return roll_up(tables, CONNECTION)
+    return roll_up(tables)
 
 
 @settings(max_examples=10, deadline=None)
