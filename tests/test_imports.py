@@ -54,3 +54,7 @@ def test_nobody_imports_the_command(path: Path) -> None:
     }
 
     assert "eastwest" not in imported
+
+
+def test_the_command_starts_without_what_few_commands_need() -> None:
+    assert loaded_by("import eastwest", "pandas", "boto3", "streamlit", "pyarrow.dataset") == []

@@ -9,17 +9,20 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 import pyarrow.fs as fs
 from deltalake import DeltaTable
 
 from ingest.lake.schema import Table
 from ingest.lake.store import is_remote
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 _BATCH_ROWS = 16_384
 
@@ -31,6 +34,8 @@ def dataset(handle: DeltaTable, table: Table, day: date | None = None) -> ds.Dat
 
     A column that a file lacks, because it was declared later, is NULL.
     """
+    import pyarrow.dataset as ds  # it imports pandas: a fifth of a second that no other command pays
+
     only = [("day", "=", day.isoformat())] if day and table.partition else None
     # A local folder is read without delta-rs's own file system: that calls Python from Arrow's threads, which may
     # outlive the interpreter.
@@ -50,8 +55,10 @@ def _partition(table: Table, part: Any) -> ds.Expression:
     delta-rs also states bounds of the columns it has no statistics of, as comparisons with NULL. Where a file's least
     and greatest time are the same, Arrow concludes from them that a filter on such a column leaves no row.
     """
+    import pyarrow.dataset as ds
+
     day = ds.get_partition_keys(part.partition_expression).get(table.partition or "")
-    return ds.field("day") == pa.scalar(day, pa.date32()) if day else ds.scalar(True)
+    return pc.field("day") == pa.scalar(day, pa.date32()) if day else pc.scalar(True)
 
 
 def batches(source: ds.Dataset, predicate: ds.Expression | None = None) -> pa.RecordBatchReader:
@@ -71,6 +78,7 @@ def relation(
         return connection.from_arrow(
             batches(dataset(handle, table, day), None if span is None else between(table, *span))
         )
+
     only = [("day", "=", day.isoformat())] if day and table.partition else None
     paths = handle.file_uris(file_pruning_predicate=only)
     if not paths:
@@ -113,4 +121,4 @@ def bounded(memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
 def between(table: Table, start: datetime, end: datetime) -> ds.Expression:
     """Rows with start <= time < end."""
     bounds = [pa.scalar(moment, pa.timestamp("us", tz="UTC")) for moment in (start, end)]
-    return (ds.field(table.time) >= bounds[0]) & (ds.field(table.time) < bounds[1])
+    return (pc.field(table.time) >= bounds[0]) & (pc.field(table.time) < bounds[1])

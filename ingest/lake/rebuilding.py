@@ -15,7 +15,6 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
@@ -95,7 +94,7 @@ def _open(lake: Lake, tables: Iterable[Table]) -> dict[Table, DeltaTable]:
 
 def _in_ledger(ledger: DeltaTable, objects: set[str]) -> dict[str, int]:
     """Those of the objects that the ledger holds, with the version it holds."""
-    wanted = ds.field("log_object").isin(sorted(objects))
+    wanted = pc.field("log_object").isin(sorted(objects))
     rows = contents.dataset(ledger, OBJECTS).to_table(columns=["log_object", "etag"], filter=wanted).to_pylist()
     return {row["log_object"]: Unit(row["log_object"], row["etag"]).version for row in rows}
 

@@ -17,7 +17,6 @@ from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from ingest.lake import contents
 from ingest.lake.declarations import OBJECTS, REJECTS, ROLLUPS, SOURCE_TABLES
@@ -124,7 +123,7 @@ def _old_contributions(lake: Lake, rollup: Table, units: Collection[Unit]) -> pa
     for table in SOURCE_TABLES:
         handle = lake.open(table)
         if handle is not None:
-            found = contents.dataset(handle, table).to_table(filter=ds.field("log_object").isin(uris))
+            found = contents.dataset(handle, table).to_table(filter=pc.field("log_object").isin(uris))
             old[table.name] = found.select(table.names).cast(table.arrow)
     return roll_up(old)[rollup.name]
 
