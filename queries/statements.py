@@ -1,7 +1,7 @@
 """The SQL files of a session, and the order in which they build on each other.
 
 A relation is a file: `identity/*.sql` become tables, computed once when the session opens and from rollups and the
-ledger only (never from raw rows); `views/*.sql` become views.
+ledger only (never from raw rows); `views/*.sql` become views. Macros that read views come last.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ingest.lake import vocabulary
 from queries.header import split_header
 
 MACROS = ("names", "addresses", "quantiles", "time", "deliveries")
+MACROS_ON_VIEWS = ("direct_connections",)
 IDENTITY = (
     "alb_nodes",
     "alb_target_groups",
@@ -75,3 +76,5 @@ def relations() -> Iterator[str]:
         yield f"create or replace temp table {name} as\n{text('identity', name)}"
     for name in VIEWS:
         yield f"create or replace temp view {name} as\n{text('views', name)}"
+    for name in MACROS_ON_VIEWS:
+        yield text("macros", name)
