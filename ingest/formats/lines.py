@@ -48,6 +48,11 @@ class Lines:
         mask: Mask = self.ends - self.starts == 1
         return mask
 
+    @cached_property
+    def longest(self) -> int:
+        """Bytes of the longest line, its end included."""
+        return int((self.ends - self.starts).max(initial=0))
+
     def __len__(self) -> int:
         return len(self.ends)
 

@@ -120,7 +120,7 @@ def _cut_together(lines: Lines, plain: Mask, shape: Shape) -> Iterator[Texts]:
     for _ in range(ROUNDS):
         if size is None or size < shape.least or np.count_nonzero(plain) < FEW:
             return
-        found = split(lines.only(plain), shape.names(size), quoted=True)
+        found = split(lines.only(plain), shape.names(size), longest=lines.longest, quoted=True)
         numbers = np.flatnonzero(plain)
         at, columns = numbers[found.ours], found.columns
         good = quotes.around(at, list(columns.values())[: shape.checked], shape.quoted)

@@ -155,11 +155,11 @@ def _read(lines: Lines, plain: Mask, names: Sequence[str]) -> tuple[Any, Indices
     data, at = lines.only(plain), np.flatnonzero(plain)
     if not has_hex(data):
         try:
-            found = split(data, names, quoted=False, numbers=NUMBERS)
+            found = split(data, names, longest=lines.longest, quoted=False, numbers=NUMBERS)
             return typed(Texts(at[found.ours], _kept(found.columns)), FIELDS, TABLE)
         except (ArrowInvalidError, DoubtfulNumbersError):
             pass
-    found = split(data, names, quoted=False)
+    found = split(data, names, longest=lines.longest, quoted=False)
     return typed(Texts(at[found.ours], _kept(found.columns)), FIELDS, TABLE)
 
 
