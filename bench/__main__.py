@@ -4,46 +4,26 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from bench.ingest import eastwest, generate
+from bench.measure import timed
+
 ROWS = {"alb_access": 1_000_000, "lattice_access": 1_000_000, "vpc_flow": 5_000_000}
-
-
-def timed(command: list[str], log: Path) -> tuple[float, float, float]:
-    """Wall seconds, CPU seconds and peak RSS in MiB of a command; its output goes to `log`."""
-    with log.open("w") as out:
-        started = time.monotonic()
-        process = subprocess.Popen(command, stdout=out, stderr=out, cwd=ROOT)
-        _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(command)} failed:\n{log.read_text()[-2000:]}")
-    return time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def measure(table: str, rows: int, rows_per_file: int, folder: Path) -> None:
     """Generate one load, ingest it, measure the floor, print a line."""
     logs, lake = folder / table, folder / f"{table}-lake"
-    generate = [sys.executable, "sample_logs/generate.py", "--rows", str(rows), "--format", table]
-    timed([*generate, "--rows-per-file", str(rows_per_file), "--out", str(logs)], folder / "generate.log")
-    eastwest = Path(sys.executable).with_name("eastwest")
-    wall, cpu, rss = timed([str(eastwest), "ingest", str(logs), "--lake", str(lake)], folder / "ingest.log")
-    floor = subprocess.run(
-        [sys.executable, "-m", "bench.floor", str(logs), str(lake), table],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    gunzip, total = map(float, floor.stdout.split())
+    generate(table, rows, rows_per_file, logs)
+    run = eastwest(logs, lake)
+    gunzip, total = map(float, timed([sys.executable, "-m", "bench.floor", logs, lake, table]).output.split())
     stored = sum(path.stat().st_size for path in logs.rglob("*") if path.is_file()) / 1e6
     print(
-        f"{table:16} {rows:>10,} {stored:>8.1f} {wall:>7.2f} {cpu:>7.2f} {rows / wall:>11,.0f} {rss:>9,.0f}"
-        f" {gunzip:>7.2f} {total:>7.2f} {wall / total:>7.2f}",
+        f"{table:16} {rows:>10,} {stored:>8.1f} {run.wall:>7.2f} {run.cpu:>7.2f} {rows / run.wall:>11,.0f}"
+        f" {run.rss:>9,.0f} {gunzip:>7.2f} {total:>7.2f} {run.wall / total:>7.2f}",
         flush=True,
     )
 
