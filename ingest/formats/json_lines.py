@@ -11,12 +11,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import orjson
-import polars as pl
 
 from ingest.formats.arrow import pa
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
@@ -25,6 +24,9 @@ from ingest.formats.kinds import ADDRESS_PORT, NULLS, nullify
 from ingest.formats.lines import Lines, Mask
 from ingest.formats.scan import Bytes, count_keys, count_pairs, find, pairs
 from ingest.lake.schema import Table
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FEW = 64
 """Fewer lines than this are read one by one."""
@@ -107,6 +109,8 @@ def _with_braces(lines: Lines) -> Mask:
 
 def _read(lines: Lines, plain: Mask, keys: Sequence[str]) -> Iterable[Texts]:
     """The plain lines as columns, in parts that polars reads; lines it stumbles over are left out, with few others."""
+    import polars as pl  # a sixth of the start of every command, and only Lattice's logs need it
+
     chosen = np.flatnonzero(plain)
     parts = [chosen] if len(chosen) >= FEW else []
     while parts:
@@ -149,6 +153,8 @@ def _key_counts(lines: Lines) -> npt.NDArray[np.int64]:
 
 
 def _value_counts(frame: pl.DataFrame) -> npt.NDArray[np.int64]:
+    import polars as pl
+
     counts = frame.select(pl.sum_horizontal(pl.all().is_not_null().cast(pl.Int64)))
     return counts.to_series().to_numpy()
 
