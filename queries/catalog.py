@@ -170,6 +170,15 @@ def load(folder: str = "reports") -> Mapping[str, Report]:
     return found
 
 
+def by_topic() -> Mapping[str, tuple[str, ...]]:
+    """The names of all reports by topic, as people write it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for report in load().values():
+        topic = report.topic.rpartition("/")[2].replace("_", " ")
+        found[topic] = (*found.get(topic, ()), report.name)
+    return found
+
+
 def _sql_files(folder: Traversable, topic: str) -> Iterable[tuple[str, Traversable]]:
     if not folder.is_dir():
         return

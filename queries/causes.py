@@ -164,11 +164,7 @@ def needed_formats(seen: Evidence) -> set[str]:
 def missing_sources(seen: Evidence) -> tuple[str, ...]:
     """The sources that would show this edge and lack deliveries, each with how many."""
     needed = needed_formats(seen)
-    return tuple(
-        f"{d.source} ({d.delivered} of {d.expected} deliveries, until {d.delivered_until:%H:%M}Z)"
-        for d in seen.deliveries
-        if d.missing and d.format in needed
-    )
+    return tuple(str(d) for d in seen.deliveries if d.missing and d.format in needed)
 
 
 def _has_flow_logs(seen: Evidence) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import typer
@@ -10,7 +11,10 @@ from rich.text import Text
 
 from ingest.errors import QueryError
 from ingest.invocation import Invocation
+from ingest.lake.tables import Lake
 from queries import catalog
+from queries.catalog import WINDOW
+from queries.completeness import Ledger, Window, completeness_of
 from queries.names_file import read_names
 from queries.output import Format, chosen_format, write
 from queries.session import Session, open_session
@@ -68,9 +72,23 @@ def query_command(
     given |= {key: value for key, value in (("subject", subject), ("at_time", at)) if value is not None}
     with _session(context, lake, since, until, report.history_hours) as session:
         rows = report.run(session, given)
+        values = report.bind(session, given)
+        since_, until_ = (values.get(name, bound) for name, bound in zip(WINDOW, session.window(), strict=True))
+    if isinstance(since_, datetime) and isinstance(until_, datetime):
+        _print_completeness(context.obj.lake(lake), Window(since_, until_))
     if chosen_format(form, output) is Format.TABLE and not wide:
         rows = rows.drop_columns([column.name for column in report.columns if column.wide])
     write(rows, form, output)
+
+
+def _print_completeness(lake: Lake, window: Window) -> None:
+    """Say on stderr which window the rows are of and how much of its data is there."""
+    with Ledger(lake) as ledger:
+        is_empty = ledger.complete_until((), None) is None
+        said = f"{window}; data {completeness_of(ledger.deliveries(window))}"
+    if is_empty:
+        said = f"lake {lake.uri} holds no logs yet; run eastwest ingest SOURCE first"
+    Console(stderr=True, highlight=False).print(said, markup=False, style="dim", soft_wrap=True)
 
 
 def _key_value(text: str) -> tuple[str, str]:
@@ -84,8 +102,12 @@ def _print_catalogue() -> None:
     console = Console(highlight=False)
     reports = catalog.load()
     width = max(len(name) for name in reports)
-    for report in reports.values():
-        console.print(Text.assemble((report.name.ljust(width), "bold"), f"  {report.question}"), soft_wrap=True)
+    for topic, names in catalog.by_topic().items():
+        console.print(topic, style="dim")
+        for name in names:
+            console.print(
+                Text.assemble((f"  {name.ljust(width)}", "bold"), f"  {reports[name].question}"), soft_wrap=True
+            )
     console.print("eastwest query NAME --list tells a report's parameters and columns", style="dim", soft_wrap=True)
 
 

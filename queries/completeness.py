@@ -23,6 +23,8 @@ from queries.watermarks import watermark_statement
 
 HISTORY = timedelta(hours=24)
 """How far back a source is looked for."""
+_NAMED = 3
+"""Sources named when some deliver nothing."""
 ENOUGH = 0.9
 """Share of the due deliveries from which on the absence of something means something."""
 
@@ -54,12 +56,28 @@ class Delivery:
         """Whether something that was due is not there."""
         return self.delivered < self.expected
 
+    def __str__(self) -> str:
+        return f"{self.source} ({self.delivered} of {self.expected} deliveries, until {self.delivered_until:%H:%M}Z)"
+
 
 def coverage_of(deliveries: Collection[Delivery], formats: Collection[str] = ()) -> float:
     """Share of the due slots that were delivered, 0 to 1, for these formats (none: all); 1 where nothing was due."""
     counted = [d for d in deliveries if not formats or d.format in formats]
     due = sum(d.expected for d in counted)
     return sum(d.delivered for d in counted) / due if due else 1.0
+
+
+def completeness_of(deliveries: Collection[Delivery]) -> str:
+    """How complete the data of a window is, in words: a quiet source is not a healthy one."""
+    if not deliveries:
+        return "unknown: no source delivers regularly"
+    coverage = coverage_of(deliveries)
+    if coverage >= 1:
+        return "complete"
+    missing = [delivery for delivery in deliveries if delivery.missing]
+    named = "; ".join(str(delivery) for delivery in missing[:_NAMED])
+    more = f"; and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    return f"{coverage:.0%} of it is there: {named}{more}"
 
 
 class Ledger:

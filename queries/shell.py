@@ -33,13 +33,14 @@ def banner(session: Session) -> list[str]:
     since, until = session.window()
     filled = [f"{name} {rows:,}" for name, rows in counts.items() if rows]
     span = f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC" if filled else "no data yet: eastwest ingest SOURCE"
-    reports = catalog.load()
+    reports = [f"           {topic}: {', '.join(names)}" for topic, names in catalog.by_topic().items()]
     return [
         f"eastwest: {session.lake.uri}",
         f"  span     {span}",
         f"  rows     {', '.join(filled) or 'none'}",
         f"  views    {', '.join(PUBLIC_VIEWS)}, call_minutes, call_hours, endpoint_hours, flow_hours, objects, rejects",
-        f"  reports  {', '.join(reports)}",
+        "  reports",
+        *reports,
         "  try      from denied_callers();   from call_graph(min_requests := 100);   describe requests;",
         "",
     ]

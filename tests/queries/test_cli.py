@@ -1,0 +1,58 @@
+"""`eastwest query`: stdout is the report, stderr says of which window and how complete it is."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import eastwest
+from tests.queries.lake_of import NINE, Row, at, lake_of, lattice
+from tests.queries.test_completeness import flows
+from tests.queries.test_completeness import lattice as lattice_objects
+from tests.queries.test_verdict import spread
+
+TEN = at(0, hour=10)
+
+
+def run(lake: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(eastwest.app, ["query", *arguments, "--lake", str(lake)])
+
+
+def called() -> list[Row]:
+    return spread(lattice("orders-task", "payments", ip="10.0.0.5", target="10.0.0.9"), NINE, 2, 59 * 60)
+
+
+def test_stdout_is_data_and_stderr_the_window_with_what_is_missing(tmp_path: Path) -> None:
+    # Of the hour's twelve slots Lattice delivered all and the flow log nine: 21 of 24 are 87.5 %.
+    objects = [*lattice_objects(at(0, hour=8), TEN), *flows(1, at(0, hour=8), at(45))]
+    lake_of(tmp_path, {"objects": objects, "lattice_access": called()})
+    result = run(tmp_path, "call_graph", "--since", "2026-03-10T09:00Z", "--until", "2026-03-10T10:00Z")
+    assert result.exit_code == 0
+    assert [row["requests"] for row in csv.DictReader(io.StringIO(result.stdout))] == ["2"]
+    assert result.stderr == (
+        "2026-03-10 09:00 to 10:00Z; data 88% of it is there: "
+        "123456789012_vpcflowlogs_us-east-1_fl-1 (9 of 12 deliveries, until 09:45Z)\n"
+    )
+
+
+def test_complete_data_is_said_to_be_complete(tmp_path: Path) -> None:
+    lake_of(tmp_path, {"objects": lattice_objects(at(0, hour=8), TEN), "lattice_access": called()})
+    result = run(tmp_path, "call_graph", "--since", "2026-03-10T09:00Z", "--until", "2026-03-10T10:00Z")
+    assert result.stderr == "2026-03-10 09:00 to 10:00Z; data complete\n"
+
+
+def test_an_empty_lake_says_what_to_do(tmp_path: Path) -> None:
+    result = run(tmp_path, "call_graph")
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) == 1
+    assert "holds no logs yet; run eastwest ingest SOURCE first" in result.stderr
+
+
+@pytest.mark.parametrize("topic", ["calls", "denials", "latency", "root_cause"])
+def test_the_list_is_by_topic(topic: str) -> None:
+    lines = CliRunner().invoke(eastwest.app, ["query", "--list"]).stdout.splitlines()
+    assert topic.replace("_", " ") in lines
