@@ -14,7 +14,14 @@ from ingest.lake import vocabulary
 from queries.header import split_header
 
 MACROS = ("names", "addresses", "quantiles", "time", "deliveries", "guide")
-MACROS_ON_VIEWS = ("direct_connections", "lambda_functions", "nat_paths", "traffic_shares", "window_calls")
+MACROS_ON_VIEWS = (
+    "called_vpcs",
+    "direct_connections",
+    "lambda_functions",
+    "nat_paths",
+    "traffic_shares",
+    "window_calls",
+)
 IDENTITY = (
     "alb_nodes",
     "alb_target_groups",

@@ -18,7 +18,7 @@
 -- action = """
 -- silent, gap: see the check silent_source and the report gaps. no_flow_log: a flow log for the VPC of its targets. no_access_log:
 -- an access log subscription for the service network (or access logs of the load balancer)."""
--- says = "{followed} of {counted} sources and services are logged at every layer"
+-- says = "{followed:,.0f} of {counted:,.0f} sources and services are logged at every layer"
 -- unit = "sources and services"
 -- sources = []
 -- [params]

@@ -10,7 +10,7 @@
 -- about = """
 -- The call matrix: account and VPC of the caller x account and VPC of the callee, by path. The caller's account is that of its
 -- principal, else of its VPC; the callee's that of the Lattice service, the target group or the resource configuration; its VPC
--- that of most of its targets in that hour (of a load balancer: its own). Calls that cross count; those over Lattice or a resource
+-- that of most of its targets (of a load balancer: its own). Calls that cross count; those over Lattice or a resource
 -- configuration follow."""
 -- blind = """
 -- Load balancers log no VPC: it is known where flow records show the caller's or the balancer's interface and no address range
@@ -18,7 +18,7 @@
 -- action = """
 -- Put the load balancer behind a Lattice service (it can be the target) and move callers by changing the alias record. What a
 -- path costs is in path_costs."""
--- says = "{share} of {counted} calls across a VPC or account go over Lattice or a resource configuration"
+-- says = "{share:.1%} of {counted:,.0f} calls across a VPC or account go over Lattice or a resource configuration"
 -- unit = "requests"
 -- sources = ["lattice_access", "alb_access"]
 -- [params]
@@ -32,7 +32,7 @@
 -- followed = { type = "double", about = "requests over Lattice or a resource configuration" }
 -- counted = { type = "double", about = "requests that cross a VPC or account; 0 where none does" }
 -- share = { type = "double", about = "followed / counted; NULL where none crosses" }
--- verdict = { type = "varchar", about = "followed or not followed; not seen in these logs where nothing crosses or nobody can tell" }
+-- verdict = { type = "varchar", about = "followed, not followed, or not seen in these logs; NULL where nothing crosses" }
 -- finding = { type = "varchar", about = "what does not follow, in words" }
 -- path = { type = "varchar", about = "lattice, alb or resource" }
 -- crosses = { type = "varchar", about = "account, vpc, nothing or unknown" }
@@ -43,37 +43,7 @@
 -- callee_vpc = { type = "varchar", about = "VPC of the callee", wide = true }
 -- edges = { type = "varchar[]", about = "caller -> callee, most requests first, at most 10" }
 -- ---
-with answered as (
-    select
-        e.id as service,
-        e.hour,
-        arg_max(e.vpc, (e.sightings, e.vpc)) as vpc
-    from (
-        select
-            id,
-            hour,
-            vpc,
-            sum(sightings) as sightings
-        from endpoint_hours
-        where side = 'target'
-            and vpc is not null
-            and hour >= hour_of($since)
-            and hour < $until
-        group by all
-        having sum(sightings) > 0
-    ) as e
-    group by e.id, e.hour
-),
-
-balancers as (
-    select
-        elb,
-        case when count(distinct vpc) = 1 then min(vpc) end as vpc
-    from alb_interfaces
-    group by elb
-),
-
-made as (
+with made as (
     select
         c.front_door as path,
         c.caller,
@@ -81,14 +51,11 @@ made as (
         c.caller_account,
         c.vpc as caller_vpc,
         coalesce(account_of(case when c.front_door = 'lattice' then c.service end), account_of(c.target_group)) as callee_account,
-        coalesce(a.vpc, b.vpc) as callee_vpc,
+        v.vpc as callee_vpc,
         sum(c.requests) as requests
     from window_calls($since, $until) as c
-    left join answered as a
-        on c.service = a.service
-        and c.hour = a.hour
-    left join balancers as b
-        on c.service = b.elb
+    left join called_vpcs($since, $until) as v
+        on c.service = v.service
     group by all
     union all
     select
@@ -165,7 +132,7 @@ select
     j.good::double as followed,
     j.n::double as counted,
     j.good / nullif(j.n, 0) as share,
-    practice_verdict(j.good, j.n, $followed_from, $partly_from) as verdict,
+    case when j.crosses <> 'nothing' then practice_verdict(j.good, j.n, $followed_from, $partly_from) end as verdict,
     case when j.is_counted and j.path = 'alb' then counted_text(j.requests) || ' requests over a load balancer and routing: '
         || array_to_string(j.edges[:2], ', ') || case when len(j.edges) > 2 then ' and ' || (len(j.edges) - 2) || ' more' else '' end
     end as finding,

@@ -17,7 +17,7 @@
 -- action = """
 -- ipv6_refused: add the IPv6 rule to the security group. through_nat: give the callers IPv6 addresses, or a path without NAT to
 -- the front door. ipv4_only: make service and alias records dual-stack (AAAA beside A)."""
--- says = "{share} of {counted} calls use IPv6"
+-- says = "{share:.1%} of {counted:,.0f} calls use IPv6"
 -- unit = "requests"
 -- sources = ["lattice_access", "alb_access", "vpc_flow"]
 -- [params]
@@ -75,54 +75,71 @@ balancers as (
 
 behind_nat as (
     select
-        coalesce(c.name, key_name(coalesce(n.vpc, '') || '/' || n.client_ip)) as client,
-        case
-            when is_lattice_address(n.dst_ip) then 'VPC Lattice'
-            else coalesce(b.name, d.name)
-        end as destination,
-        n.vpc,
-        n.interface_id,
-        sum(n.flows) as flows,
-        sum(n.bytes) as bytes
-    from nat_paths($since, $until) as n
-    left join internal as c
-        on n.hour = c.hour
-        and n.vpc = c.vpc
-        and n.client_ip = c.ip
-    left join balancers as b
-        on n.dst_ip = b.ip
-    left join internal as d
-        on n.hour = d.hour
-        and n.vpc = d.vpc
-        and n.dst_ip = d.ip
-    group by all
-    having destination is not null
+        p.client,
+        p.destination,
+        p.vpc,
+        p.interface_id,
+        sum(p.flows) as flows,
+        sum(p.bytes) as bytes
+    from (
+        select
+            coalesce(c.name, key_name(coalesce(n.vpc, '') || '/' || n.client_ip)) as client,
+            case
+                when is_lattice_address(n.dst_ip) then 'VPC Lattice'
+                else coalesce(b.name, d.name)
+            end as destination,
+            n.vpc,
+            n.interface_id,
+            n.flows,
+            n.bytes
+        from nat_paths($since, $until) as n
+        left join internal as c
+            on n.hour = c.hour
+            and n.vpc = c.vpc
+            and n.client_ip = c.ip
+        left join balancers as b
+            on n.dst_ip = b.ip
+        left join internal as d
+            on n.hour = d.hour
+            and n.vpc = d.vpc
+            and n.dst_ip = d.ip
+    ) as p
+    where p.destination is not null
+    group by p.client, p.destination, p.vpc, p.interface_id
 ),
 
 by_gateway as (
     select
-        coalesce(c.name, key_name(coalesce(f.vpc, '') || '/' || f.src_ip)) as client,
-        coalesce(b.name, d.name) as destination,
-        f.vpc,
-        sum(f.flows) as flows,
-        sum(f.bytes) as bytes
-    from flow_hours as f
-    left join internal as c
-        on f.hour = c.hour
-        and f.vpc = c.vpc
-        and f.src_ip = c.ip
-    left join balancers as b
-        on f.dst_ip = b.ip
-    left join internal as d
-        on f.hour = d.hour
-        and f.dst_ip = d.ip
-    where f.direction = 'egress'
-        and f.action = 'ACCEPT'
-        and f.traffic_path in (2, 8)
-        and f.hour >= hour_of($since)
-        and f.hour < $until
-    group by all
-    having destination is not null
+        p.client,
+        p.destination,
+        p.vpc,
+        sum(p.flows) as flows,
+        sum(p.bytes) as bytes
+    from (
+        select
+            coalesce(c.name, key_name(coalesce(f.vpc, '') || '/' || f.src_ip)) as client,
+            coalesce(b.name, d.name) as destination,
+            f.vpc,
+            f.flows,
+            f.bytes
+        from flow_hours as f
+        left join internal as c
+            on f.hour = c.hour
+            and f.vpc = c.vpc
+            and f.src_ip = c.ip
+        left join balancers as b
+            on f.dst_ip = b.ip
+        left join internal as d
+            on f.hour = d.hour
+            and f.dst_ip = d.ip
+        where f.direction = 'egress'
+            and f.action = 'ACCEPT'
+            and f.traffic_path in (2, 8)
+            and f.hour >= hour_of($since)
+            and f.hour < $until
+    ) as p
+    where p.destination is not null
+    group by p.client, p.destination, p.vpc
 ),
 
 answering as (

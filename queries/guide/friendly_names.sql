@@ -16,7 +16,7 @@
 -- action = """
 -- Give the service an alias record in a private hosted zone and change the caller when you touch it next. For a Host that
 -- differs from SNI, look at the caller's proxy or at a client that overrides the header."""
--- says = "{share} of {counted} requests use a name of your own"
+-- says = "{share:.1%} of {counted:,.0f} requests use a name of your own"
 -- unit = "requests"
 -- sources = ["lattice_access", "alb_access"]
 -- [params]

@@ -16,7 +16,7 @@
 -- action = """
 -- no_identity: put an auth policy on the Lattice service, or mutual TLS or JWT verification on the load balancer. bypassed:
 -- allow the front door alone in the target's security group, and find out why the caller goes round (report bypass)."""
--- says = "{followed} of {counted} services show an identity check and nobody past it"
+-- says = "{followed:,.0f} of {counted:,.0f} services show an identity check and nobody past it"
 -- unit = "services"
 -- sources = ["lattice_access", "alb_access", "vpc_flow"]
 -- [params]

@@ -15,7 +15,7 @@
 -- action = """
 -- Look at the function's code: when it only forwards, point the EventBridge rule or the Step Functions task at a connection to the
 -- private API, and compare with the report resource_calls."""
--- says = "{followed} of {counted} Lambda functions do more than call one private service"
+-- says = "{followed:,.0f} of {counted:,.0f} Lambda functions do more than call one private service"
 -- unit = "functions"
 -- sources = ["lattice_access"]
 -- [params]

@@ -15,7 +15,7 @@
 -- action = """
 -- expired, refused: the partner must renew, or the trust store must learn the new issuer; the codes say which. expiring: renew
 -- before days_left is over. A certificate between your own services: sign requests instead."""
--- says = "{followed} of {counted} client certificates work and last {expiring_days} days more"
+-- says = "{followed:,.0f} of {counted:,.0f} client certificates work and last {expiring_days} days more"
 -- unit = "certificates"
 -- sources = ["alb_connection"]
 -- [params]

@@ -17,7 +17,7 @@
 -- action = """
 -- ready: replace conditions on source VPCs by the principals that the report call_graph names. unsigned_allowed: get the named
 -- callers to sign first."""
--- says = "{followed} of {counted} services are called by signed requests alone"
+-- says = "{followed:,.0f} of {counted:,.0f} services are called by signed requests alone"
 -- unit = "services"
 -- sources = ["lattice_access"]
 -- history_hours = 168

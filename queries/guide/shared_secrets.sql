@@ -16,7 +16,7 @@
 -- action = """
 -- never_identified: give the caller a role and let the SDK sign; then take its secret away. token_refused: look at the token's
 -- issuer and expiry, and at the listener rule's authenticate or JWT action."""
--- says = "{followed} of {counted} callers of services that check identities show one"
+-- says = "{followed:,.0f} of {counted:,.0f} callers of services that check identities show one"
 -- unit = "caller and service pairs"
 -- sources = ["lattice_access", "alb_access"]
 -- [params]

@@ -17,7 +17,7 @@
 -- action = """
 -- Unsigned: give the caller a role and let the SDK sign. IAM user: replace it by a role (find the access key in CloudTrail).
 -- Shared role: one role for each service, so that policies and logs can tell them apart."""
--- says = "{share} of {counted} requests are signed by a role of the caller's own"
+-- says = "{share:.1%} of {counted:,.0f} requests are signed by a role of the caller's own"
 -- unit = "requests"
 -- sources = ["lattice_access"]
 -- [params]

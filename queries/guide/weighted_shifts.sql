@@ -17,7 +17,7 @@
 -- action = """
 -- several_front_doors: finish the migration, or put both behind one Lattice service. errors_after_shift: shift back, see the
 -- report canary. no_health_checks: switch health checks on for the target group."""
--- says = "{followed} of {counted} services shared out shift by weights, without errors after"
+-- says = "{followed:,.0f} of {counted:,.0f} services shared out shift by weights, without errors after"
 -- unit = "services"
 -- sources = ["lattice_access", "alb_access"]
 -- [params]

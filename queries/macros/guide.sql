@@ -18,14 +18,14 @@ case
     else 'own_name'
 end;
 
--- 1,234,567 and 99.4 %, for sentences.
+-- 1,234,567 and 99.4%, for sentences; what is not all is never 100.0%.
 create or replace temp macro counted_text(n) as
 format('{:,}', n::bigint);
 
 create or replace temp macro percent_text(share) as
 case
-    when share >= 0.9995 and share < 1 then '99.9 %'
-    else format('{:.1f} %', 100.0 * share)
+    when share >= 0.9995 and share < 1 then '99.9%'
+    else format('{:.1f}%', 100.0 * share)
 end;
 
 -- Whether a key of the rollups is a certificate's subject: neither a principal nor an address.
