@@ -1,8 +1,8 @@
 """`eastwest guide`: AWS's practices for calls between services, each a query over the lake, and one line for each.
 
 A practice is a file of `queries/guide/`. Its rows share seven columns (SHAPE): what a row is about, how much of it
-follows the practice, and what does not, in words. A line adds them up. What the logs cannot tell is no row, or counts 0:
-a practice of which nothing counts is `not seen in these logs`, never a guess.
+follows the practice, and what does not, in words. A line adds them up. What the logs cannot tell is no row, or counts
+0: a practice of which nothing counts is `not seen in these logs`, never a guess.
 """
 
 from __future__ import annotations

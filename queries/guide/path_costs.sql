@@ -311,6 +311,14 @@ compared as (
             else 'lattice'
         end as cheapest_path
     from priced
+),
+
+judged as (
+    select
+        *,
+        -- least() leaves NULLs out: of an unknown present path there is nothing to say.
+        case when usd_present is not null then least(usd_cheapest, usd_present) end as usd_best
+    from compared
 )
 
 select
@@ -320,12 +328,10 @@ select
         when c.through_nat and c.path = c.cheapest_path then 'nat'
         when c.path is not null then 'cheaper_path'
     end as reason,
-    coalesce(least(c.usd_cheapest, c.usd_present), 0)::double as followed,
+    coalesce(c.usd_best, 0)::double as followed,
     coalesce(c.usd_present, 0)::double as counted,
-    least(c.usd_cheapest, c.usd_present) / nullif(c.usd_present, 0) as share,
-    practice_verdict(
-        coalesce(least(c.usd_cheapest, c.usd_present), 0), coalesce(c.usd_present, 0), $followed_from, $partly_from
-    ) as verdict,
+    c.usd_best / nullif(c.usd_present, 0) as share,
+    practice_verdict(c.usd_best, c.usd_present, $followed_from, $partly_from) as verdict,
     case
         when c.usd_cheapest < c.usd_present then format('{:,.2f}', c.usd_present) || ' a month over ' || c.path
             || case when c.through_nat then ' and NAT' else '' end || ', ' || format('{:,.2f}', c.usd_cheapest) || ' over ' || c.cheapest_path
@@ -346,10 +352,10 @@ select
         || case
             when c.in_one_vpc then ', one VPC'
             when c.overlaps then ', overlapping addresses: no route'
-            when c.in_one_vpc is null then ', VPC unknown: priced as if it crossed one'
+            when c.in_one_vpc is null then ', VPC unknown'
             else ''
         end as assumption,
     c.caller_vpc,
     c.callee_vpc
-from compared as c
+from judged as c
 order by coalesce(c.usd_present - c.usd_cheapest, 0) desc, c.usd_present desc nulls last, subject, c.front_door

@@ -7,9 +7,9 @@
 -- credentials: the logs say who called only when each caller has its own role."""
 -- reference = "https://aws.github.io/aws-networking-best-practices/application-networking/service-to-service/#authentication-and-authorization-best-practices"
 -- about = """
--- Requests through Lattice where an auth policy looked at the caller, per caller and callee. A request follows when it is
--- signed by a role that calls from one place: the addresses of one service at most (at least min_sightings at each other one
--- count), in one VPC. trend: share signed by a role in the second half of the window minus that in the first."""
+-- Requests through Lattice where an auth policy looked at the caller, per caller and callee. A request follows when it is signed
+-- by a role that calls from one place: not from the addresses of two services, nor from two VPCs (min_sightings requests from
+-- each make it two). trend: share signed by a role in the second half of the window minus that in the first."""
 -- blind = """
 -- Load balancers log no signature, and TLS passthrough cannot carry one: neither counts. Where no auth policy is on (resolved
 -- user unknown), Lattice does not say whether a request was signed. One role in two services on the same hosts looks like one
