@@ -103,18 +103,19 @@ _GUIDE = """# The guide, measured
 
 `eastwest guide` prints a line for each of AWS's practices for calls between services, with its worst offenders, and
 `eastwest guide PRACTICE` all of one. The practices are those of AWS's networking best practices, [Service to
-Service](https://aws.github.io/aws-networking-best-practices/application-networking/service-to-service/); each section
-below links to the place.
+Service][guide]; each section below links to the place.
+
+[guide]: https://aws.github.io/aws-networking-best-practices/application-networking/service-to-service/
 
 **How to read a line.** A practice counts something (requests, services, certificates, USD) and says how much of it
 follows. The verdict compares that share with two parameters: `followed` from `followed_from`, `partly` from
 `partly_from`, else `not followed`. Shares are rounded down: 99.97% reads 99.9%. A practice that is followed can have
 offenders; they are listed all the same.
 
-**What the logs cannot tell** is `not seen in these logs`. A practice of which nothing counts has that verdict, whatever
-the reason: no such traffic, no such log, or a log that does not say. A row that cannot be told counts nothing and is
-counted apart ("9 more cannot be told"). A practice whose sources are missing says so in brackets. Below the lines stands
-how much of the data that was due in the window is there: a quiet source is not a healthy one.
+**What the logs cannot tell** is `not seen in these logs`. A practice of which nothing counts has that verdict,
+whatever the reason: no such traffic, no such log, or a log that does not say. A row that cannot be told counts nothing and is
+counted apart ("9 more cannot be told"). A practice whose sources are missing says so in brackets. Below the lines
+stands how much of the data that was due in the window is there: a quiet source is not a healthy one.
 
 **Each practice is SQL**: a file of `queries/guide/` with this text in its header, in `eastwest shell` a table macro of
 the same name (`from signed_requests(min_sightings := 50)`). All of them return `subject`, `reason`, `followed`,

@@ -333,8 +333,9 @@ select
     c.usd_best / nullif(c.usd_present, 0) as share,
     practice_verdict(c.usd_best, c.usd_present, $followed_from, $partly_from) as verdict,
     case
-        when c.usd_cheapest < c.usd_present then format('{:,.2f}', c.usd_present) || ' a month over ' || c.path
-            || case when c.through_nat then ' and NAT' else '' end || ', ' || format('{:,.2f}', c.usd_cheapest) || ' over ' || c.cheapest_path
+        when c.usd_cheapest < c.usd_present then format('{:,.2f}', c.usd_present) || ' a month over ' || replace(c.path, '_', ' ')
+            || case when c.through_nat then ' and NAT' else '' end || ', ' || format('{:,.2f}', c.usd_cheapest) || ' over '
+            || replace(c.cheapest_path, '_', ' ')
     end as finding,
     c.path,
     c.cheapest_path,

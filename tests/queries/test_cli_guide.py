@@ -21,14 +21,14 @@ HOSTILE = "evil[bold red]\x1b[31m.elb.amazonaws.com"
 PRICES = Path(__file__).parent / "guide" / "prices.toml"
 
 
-def run(lake: Path, *arguments: str, **settings: str) -> Result:
+def run(lake: Path, *arguments: str, prices: str | None = None) -> Result:
     """One command, as eastwest.py would call it."""
     outer = typer.Typer()
     outer.add_typer(app)
 
     @outer.callback()
     def configure(context: typer.Context) -> None:
-        context.obj = Invocation(Settings(lake=str(lake), **settings), lambda uri, settings: {})
+        context.obj = Invocation(Settings(lake=str(lake), prices=prices), lambda uri, settings: {})
 
     return CliRunner().invoke(outer, ["guide", *arguments])
 
