@@ -12,7 +12,8 @@
 -- prices.toml. Hours are shared out by requests: a Lattice service's and a load balancer's among its callers, an endpoint's among
 -- the callers of its VPC, an attachment's among the edges that cross its VPC's border, a NAT gateway's (one a VPC) among the callers of
 -- that VPC. Transit Gateway, peering and the path inside a VPC include an internal load balancer, PrivateLink a Network Load
--- Balancer in front of the service. counted is what the present path costs, followed what the cheapest would."""
+-- Balancer in front of the service. An edge goes through NAT when an address of its caller is a NAT's. counted is what the present
+-- path costs, followed what the cheapest would."""
 -- blind = """
 -- Bytes are those of requests and responses, without the network's headers. Not in it: discounts, load-balancer capacity beyond
 -- GB, what the change itself costs, and what a path brings besides (Lattice: authorisation, names, logs; an attachment that is

@@ -13,7 +13,7 @@
 -- blind = """
 -- Load balancers log no signature, and TLS passthrough cannot carry one: neither counts. Where no auth policy is on (resolved
 -- user unknown), Lattice does not say whether a request was signed. One role in two services on the same hosts looks like one
--- caller; addresses that several services share say nothing."""
+-- caller; addresses that several services share say nothing. The account of the VPC that a role calls from is not looked at."""
 -- action = """
 -- Unsigned: give the caller a role and let the SDK sign. IAM user: replace it by a role (find the access key in CloudTrail).
 -- Shared role: one role for each service, so that policies and logs can tell them apart."""
