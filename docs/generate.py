@@ -114,8 +114,8 @@ offenders; they are listed all the same.
 
 **What the logs cannot tell** is `not seen in these logs`. A practice of which nothing counts has that verdict,
 whatever the reason: no such traffic, no such log, or a log that does not say. A row that cannot be told counts nothing
-and is counted apart ("9 more cannot be told"). A practice whose sources are missing says so in brackets. Below the lines
-stands how much of the data that was due in the window is there: a quiet source is not a healthy one.
+and is counted apart ("9 more cannot be told"). A practice whose sources are missing says so in brackets. Below
+the lines stands how much of the data that was due in the window is there: a quiet source is not a healthy one.
 
 **Each practice is SQL**: a file of `queries/guide/` with this text in its header, in `eastwest shell` a table macro of
 the same name (`from signed_requests(min_sightings := 50)`). All of them return `subject`, `reason`, `followed`,

@@ -17,7 +17,6 @@ MACROS = ("names", "addresses", "quantiles", "time", "deliveries", "guide")
 MACROS_ON_VIEWS = (
     "called_vpcs",
     "direct_connections",
-    "lambda_functions",
     "nat_paths",
     "traffic_shares",
     "window_calls",

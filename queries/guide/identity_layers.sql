@@ -9,9 +9,10 @@
 -- about = """
 -- One row per service that was called. Identity is seen where a front door let a principal, a certificate or a token in, or
 -- refused a caller by a policy or for its token. A service follows when identity is seen and no connection was accepted past
--- its front door (as the report bypass finds them)."""
+-- its front door: at an address and port that in that hour was a target of this service alone, and to which the front door
+-- connected too. The report bypass looks at the minute and the source object."""
 -- blind = """
--- A check inside the application shows in no log. That the network limits sources is seen only when it refused somebody
+-- A check inside the application shows in no log. An address that two services had in one hour is left out. That the network limits sources is seen only when it refused somebody
 -- (packet_rejects); no refusal says nothing. Without flow records nobody sees who goes past the front door."""
 -- action = """
 -- no_identity: put an auth policy on the Lattice service, or mutual TLS or JWT verification on the load balancer. bypassed:
@@ -84,40 +85,119 @@ services_called as (
     having sum(c.requests) > 0
 ),
 
-passed as (
+-- Targets of one service alone in an hour: an address that a deploy gave to another in that hour says nothing.
+answering as (
     select
-        d.service as node,
-        sum(d.flows) as flows,
-        list(distinct d.caller order by d.caller) as callers
-    from direct_connections($since, $until, $min_flows, 10) as d
-    group by d.service
-),
-
-rejected as (
-    select
-        t.node,
-        sum(f.flows) as flows
+        t.hour,
+        t.vpc,
+        t.ip,
+        t.port,
+        min(t.node) as node
     from (
-        select distinct
+        select
             e.hour,
+            e.vpc,
             e.ip,
             e.port,
             s.node
         from endpoint_hours as e
-        left join alb_target_groups as g
-            on e.id = g.target_group
         inner join services as s
-            on coalesce(g.service, e.id) = s.service
+            on e.id = s.service
         where e.side = 'target'
-            and e.hour >= hour_of($since)
-            and e.hour < $until
+            and e.id not in (select k.service from seen_through as k)
+        union
+        select
+            g.hour,
+            p.vpc,
+            g.ip,
+            g.port,
+            s.node
+        from alb_targets as g
+        inner join services as s
+            on g.service = s.service
+        left join alb_peers as p
+            on g.hour = p.hour
+            and g.elb = p.elb
+            and g.ip = p.ip
     ) as t
+    where t.hour >= hour_of($since)
+        and t.hour < $until
+    group by t.hour, t.vpc, t.ip, t.port
+    having count(distinct t.node) = 1
+),
+
+arrivals as (
+    select
+        a.node,
+        a.hour,
+        a.ip,
+        a.port,
+        f.vpc,
+        f.src_ip as client_ip,
+        coalesce(n.elb = split_part(a.node, '#', 1), is_lattice_address(f.src_ip)) as by_front_door,
+        coalesce(sum(f.flows) filter (f.action = 'ACCEPT'), 0) as accepted,
+        coalesce(sum(f.flows) filter (f.action = 'REJECT'), 0) as rejected
+    from answering as a
     inner join flow_hours as f
-        on t.hour = f.hour
-        and t.ip = f.dst_ip
-        and t.port = f.server_port
-    where f.action = 'REJECT'
-    group by t.node
+        on a.hour = f.hour
+        and a.ip = f.dst_ip
+        and a.port = f.server_port
+        and (a.vpc = f.vpc or a.vpc is null or f.vpc is null)
+    left join alb_nodes as n
+        on f.src_ip = n.ip
+    where f.protocol = 6
+        and coalesce(f.direction, 'ingress') = 'ingress'
+        and f.src_ip <> f.dst_ip
+    group by all
+),
+
+-- Where the front door connected to the same target in that hour.
+past as (
+    select
+        d.node,
+        coalesce(v.vpc, d.vpc) as client_vpc,
+        d.client_ip,
+        d.hour,
+        d.accepted as flows
+    from arrivals as d
+    left join address_vpcs as v
+        on d.client_ip = v.ip
+        and d.hour = v.hour
+    where not d.by_front_door
+        and d.accepted > 0
+        and (d.hour, d.ip, d.port) in (select (b.hour, b.ip, b.port) from arrivals as b where b.by_front_door and b.accepted > 0)
+),
+
+named as (
+    select
+        p.node,
+        coalesce(a.name, key_name(coalesce(p.client_vpc, '') || '/' || p.client_ip)) as caller,
+        sum(p.flows) as flows
+    from past as p
+    left join address_names as a
+        on p.client_vpc = a.vpc
+        and p.client_ip = a.ip
+        and p.hour = a.hour
+    where a.node is distinct from p.node
+    group by p.node, caller
+    having sum(p.flows) >= $min_flows
+),
+
+passed as (
+    select
+        n.node,
+        sum(n.flows) as flows,
+        list(n.caller order by n.flows desc, n.caller) as callers
+    from named as n
+    group by n.node
+),
+
+rejected as (
+    select
+        a.node,
+        sum(a.rejected) as flows
+    from arrivals as a
+    group by a.node
 ),
 
 judged as (

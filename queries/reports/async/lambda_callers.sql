@@ -24,19 +24,90 @@
 -- caller_vpc = { type = "varchar", about = "VPC it calls from" }
 -- last_seen = { type = "timestamp with time zone", about = "last request" }
 -- ---
+with lambda_addresses as (
+    select distinct
+        f.vpc,
+        f.src_ip as ip
+    from connections as f
+    where f.time >= $since
+        and f.time < $until
+        and f.interface_type = 'lambda'
+        and f.direction = 'egress'
+),
+
+called as (
+    select
+        r.caller,
+        r.caller_session,
+        r.caller_principal,
+        r.caller_ip,
+        r.caller_vpc,
+        r.callee,
+        r.outcome,
+        r.time,
+        a.ip is not null as by_interface,
+        coalesce(
+            r.caller_session is not null
+            and not regexp_full_match(r.caller_session, '[0-9a-f]{32}|i-[0-9a-f]+|eks-.*|[0-9]{16,}|botocore-session-.*|aws-go-sdk-.*')
+            and contains(r.caller_principal, ':role/'),
+            false
+        ) as by_session
+    from edge_requests as r
+    left join lambda_addresses as a
+        on r.caller_ip = a.ip
+        and r.caller_vpc = a.vpc
+    where r.time >= $since
+        and r.time < $until
+),
+
+everything as (
+    select
+        caller,
+        count(distinct callee) as callees
+    from called
+    group by caller
+),
+
+functions as (
+    select
+        caller,
+        case when by_session then caller_session end as function_name,
+        caller_principal,
+        callee,
+        bool_or(by_interface) as by_interface,
+        bool_or(by_session) as by_session,
+        count(*) as requests,
+        count(*) filter (outcome in ('server_error', 'no_response')) as failed,
+        count(*) filter (outcome = 'denied') as denied,
+        list(distinct caller_ip) as ips,
+        max(caller_vpc) as vpc,
+        max(time) as last_seen
+    from called
+    where by_interface
+        or by_session
+    group by all
+)
+
 select
     f.caller,
     f.function_name,
-    f.evidence,
-    f.callees,
-    f.callee,
-    f.relay,
-    f.requests,
-    f.failed,
-    f.denied,
-    f.addresses,
+    case
+        when bool_or(f.by_interface) and bool_or(f.by_session) then 'both'
+        when bool_or(f.by_interface) then 'interface'
+        else 'session'
+    end as evidence,
+    any_value(e.callees) as callees,
+    arg_min(f.callee, (-f.requests, f.callee)) as callee,
+    any_value(e.callees) = 1 as relay,
+    sum(f.requests)::bigint as requests,
+    sum(f.failed)::bigint as failed,
+    sum(f.denied)::bigint as denied,
+    len(list_distinct(flatten(list(f.ips)))) as addresses,
     f.caller_principal,
-    f.caller_vpc,
-    f.last_seen
-from lambda_functions($since, $until) as f
-order by f.requests desc, f.caller, f.function_name
+    max(f.vpc) as caller_vpc,
+    max(f.last_seen) as last_seen
+from functions as f
+inner join everything as e
+    on f.caller = e.caller
+group by f.caller, f.function_name, f.caller_principal
+order by requests desc, f.caller, f.function_name
