@@ -22,6 +22,7 @@ import ingest.cli_rejects
 import queries.cli
 import queries.cli_checks
 import queries.cli_graph
+import queries.cli_guide
 from ingest.errors import EastwestError
 from ingest.invocation import Invocation
 from ingest.settings import Settings, load_settings
@@ -40,6 +41,7 @@ for layer in (
     queries.cli,
     queries.cli_checks,
     queries.cli_graph,
+    queries.cli_guide,
     dashboard.cli,
 ):
     app.add_typer(layer.app)

@@ -1,10 +1,11 @@
-"""Writes the pages that are derived from the code: one per log format, table, report and check, and the commands.
+"""Writes the pages that are derived from the code: per log format, table, report and check, the guide and the commands.
 
 `python docs/generate.py` writes them, `--check` fails when one is not up to date (CI runs that).
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from ingest.formats import FORMATS
 from ingest.lake.declarations import SOURCE_TABLES, TABLES
 from ingest.lake.schema import Table
 from queries.catalog import Parameter, Report, load
+from queries.prices_file import read_prices
+from queries.scorecard import Practice, practices
 from queries.statements import PUBLIC_VIEWS, view_header
 
 DOCS = Path(__file__).parent
@@ -96,6 +99,88 @@ def report_pages() -> Iterator[tuple[str, str]]:
             yield f"{folder}/{report.name}.md", report_section(report)
 
 
+_GUIDE = """# The guide, measured
+
+`eastwest guide` prints a line for each of AWS's practices for calls between services, with its worst offenders, and
+`eastwest guide PRACTICE` all of one. The practices are those of AWS's networking best practices, [Service to
+Service][guide]; each section below links to the place.
+
+[guide]: https://aws.github.io/aws-networking-best-practices/application-networking/service-to-service/
+
+**How to read a line.** A practice counts something (requests, services, certificates, USD) and says how much of it
+follows. The verdict compares that share with two parameters: `followed` from `followed_from`, `partly` from
+`partly_from`, else `not followed`. Shares are rounded down: 99.97% reads 99.9%. A practice that is followed can have
+offenders; they are listed all the same.
+
+**What the logs cannot tell** is `not seen in these logs`. A practice of which nothing counts has that verdict,
+whatever the reason: no such traffic, no such log, or a log that does not say. A row that cannot be told counts nothing
+and is counted apart ("9 more cannot be told"). A practice whose sources are missing says so in brackets. Below
+the lines stands how much of the data that was due in the window is there: a quiet source is not a healthy one.
+
+**Each practice is SQL**: a file of `queries/guide/` with this text in its header, in `eastwest shell` a table macro of
+the same name (`from signed_requests(min_sightings := 50)`). All of them return `subject`, `reason`, `followed`,
+`counted`, `share`, `verdict` and `finding`, then columns of their own. A parameter is set with
+`eastwest guide PRACTICE --param NAME=VALUE`.
+
+"""
+
+
+def _says(text: str) -> str:
+    """The sentence of a line with its numbers left open."""
+    return re.sub(r"\{(\w+)(?::[^}]*)?\}", r"*\1*", text)
+
+
+def practice_section(practice: Practice) -> str:
+    """What AWS says, what the logs show and cannot show, and what to do: all from the practice's header."""
+    header, report = practice.report.header, practice.report
+
+    def text(key: str) -> str:
+        return " ".join(str(header[key]).split())
+
+    lines = [
+        f"## {practice.place}. `{report.name}`: {report.title}\n",
+        f"{report.question}\n",
+        f"**What AWS says.** {text('practice')} ([AWS]({header['reference']}))\n",
+        f"**What the logs show.** {text('about')}\n",
+        f"**The line.** {_says(practice.says)}; unit: {header['unit']}.\n",
+        f"**What it cannot see.** {text('blind')}\n",
+        f"**What to do.** {text('action')}\n",
+        "| parameter | type | default | meaning |",
+        "|---|---|---|---|",
+        *(f"| `{p.name}` | {p.type} | {_default(p)} | {_cell(p.about)} |" for p in report.parameters.values()),
+        "",
+        "| column | type | meaning |",
+        "|---|---|---|",
+        *(f"| `{c.name}` | {c.type} | {_cell(c.about)} |" for c in report.columns),
+        "",
+        f"SQL: [`{report.where}`](../{report.where})",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def price_section() -> str:
+    """The shipped prices with their pages."""
+    prices = read_prices(None)
+    lines = [
+        "## Prices\n",
+        f"List prices of {prices.region} in {prices.currency}, from [`queries/prices.toml`](../queries/prices.toml). "
+        "A copy of it with your own, named by the setting `prices` or by `--prices`, replaces it.\n",
+        "| price | value | unit | as of | AWS's page | rests on |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| `{p.name}` | {p.value:,g} | {_cell(p.unit)} | {p.as_of} | <{p.page}> | {_cell(p.rests_on)} |"
+            for p in prices.prices
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def guide_page() -> tuple[str, str]:
+    """One page for the scorecard: how to read it, and a section per practice."""
+    sections = [practice_section(practice) for practice in practices().values()]
+    return "guide.md", _GUIDE + "\n".join([*sections, price_section()])
+
+
 def command_page() -> tuple[str, str]:
     """Every command's own help."""
     group = get_command(eastwest.app)
@@ -112,7 +197,7 @@ def command_page() -> tuple[str, str]:
 
 def pages() -> dict[Path, str]:
     """Every generated page, by path."""
-    made = [*format_pages(), table_page(), view_page(), *report_pages(), command_page()]
+    made = [*format_pages(), table_page(), view_page(), *report_pages(), guide_page(), command_page()]
     return {DOCS / name: _NOTE + text for name, text in made}
 
 

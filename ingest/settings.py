@@ -108,6 +108,9 @@ class Settings(BaseSettings):
     names: str | None = Field(
         default=None, description="File of display names and merges that overrule the logs (names.toml).", min_length=1
     )
+    prices: str | None = Field(
+        default=None, description="File of AWS's prices that replaces queries/prices.toml.", min_length=1
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", description="Least severe message on stderr."
     )

@@ -17,8 +17,9 @@ from queries.catalog import WINDOW
 from queries.completeness import Ledger, Window, completeness_of
 from queries.names_file import read_names
 from queries.output import Format, chosen_format, write
+from queries.prices_file import Prices, read_prices
 from queries.session import Session, open_session
-from queries.shell import init_script, run_shell
+from queries.shell import asked, init_script, run_shell
 
 app = typer.Typer()
 
@@ -41,6 +42,11 @@ def _session(
         options={"memory_limit": invocation.settings.memory_limit},
         names=read_names(invocation.settings.names),
     )
+
+
+def _prices(context: typer.Context) -> Prices:
+    invocation: Invocation = context.obj
+    return read_prices(invocation.settings.prices)
 
 
 @app.command("query")
@@ -135,8 +141,8 @@ def sql_command(
 ) -> None:
     """Run one SQL statement on the lake."""
     with _session(context, lake, since, until) as session:
-        for report in catalog.load().values():
-            session.query(report.macro(session))
+        for macro in asked(session, _prices(context)):
+            session.query(macro)
         write(session.query(statement), form, output)
 
 
@@ -154,7 +160,7 @@ def shell_command(
     """Open DuckDB's own shell on the lake; further arguments go to it (-c "...", -csv)."""
     with _session(context, lake, since, until) as session:
         if print_init:
-            print(init_script(session, with_keys=False), end="")
+            print(init_script(session, with_keys=False, prices=_prices(context)), end="")
             return
-        code = run_shell(session, context.args)
+        code = run_shell(session, context.args, _prices(context))
     raise typer.Exit(code)

@@ -17,9 +17,10 @@ import duckdb
 
 from ingest.errors import EastwestError, QueryError
 from ingest.lake.tables import Lake
-from queries import catalog
+from queries import catalog, scorecard
 from queries.catalog import Report
 from queries.header import split_header
+from queries.prices_file import prices_statement, read_prices
 from queries.session import Session, open_session
 from queries.statements import PUBLIC_VIEWS, view_header
 
@@ -95,10 +96,12 @@ def problems(root: Path) -> Iterator[str]:
     """Every problem of every .sql file below `root`, the checkout."""
     yield from _file_problems(root)
     with tempfile.TemporaryDirectory() as empty, open_session(Lake(empty)) as session:
-        for folder in ("reports", "checks"):
+        session.query(prices_statement(read_prices(None)))
+        scorecard.practices()
+        for folder in ("reports", "checks", scorecard.FOLDER):
             for report in catalog.load(folder).values():
                 yield from (f"{report.where}: {problem}" for problem in problems_of(report, session))
-                if folder == "reports":
+                if folder != "checks":
                     yield from (f"{report.where}: {problem}" for problem in _macro_problems(report, session))
         for view in PUBLIC_VIEWS:
             description = session.connection.execute(f"select * from {view}").description or []

@@ -12,19 +12,29 @@ from pathlib import Path
 from ingest.errors import QueryError
 from ingest.lake.declarations import SOURCE_TABLES
 from queries import catalog, comments
+from queries.prices_file import Prices, prices_statement, read_prices
+from queries.scorecard import FOLDER
 from queries.session import Session
 from queries.statements import PUBLIC_VIEWS
 from queries.storage import secret_statement
 
 
-def init_script(session: Session, *, with_keys: bool) -> str:
-    """All of the session as a script for `duckdb -init`; credentials only `with_keys`, never when it is printed."""
+def init_script(session: Session, *, with_keys: bool, prices: Prices | None = None) -> str:
+    """All of the session as a script for `duckdb -init`; credentials only `with_keys`, never when it is printed.
+
+    `prices` (None: the shipped ones) are what the practice path_costs reckons with.
+    """
     secret = secret_statement(session.lake, with_keys=with_keys)
     setup, rest = session.setup, session.statements[len(session.setup) :]
-    reports = [report.macro(session) for report in catalog.load().values()]
-    script = [*setup, *([secret] if secret else []), *rest, *reports, *comments.statements()]
+    script = [*setup, *([secret] if secret else []), *rest, *asked(session, prices), *comments.statements()]
     body = "".join(f"{statement.rstrip().rstrip(';')};\n\n" for statement in script)
     return body + "".join(f'.print "{line}"\n' for line in banner(session))
+
+
+def asked(session: Session, prices: Prices | None = None) -> list[str]:
+    """Statements that make every report and every practice of the guide a table macro."""
+    questions = [*catalog.load().values(), *catalog.load(FOLDER).values()]
+    return [prices_statement(prices or read_prices(None)), *(question.macro(session) for question in questions)]
 
 
 def banner(session: Session) -> list[str]:
@@ -41,17 +51,18 @@ def banner(session: Session) -> list[str]:
         f"  views    {', '.join(PUBLIC_VIEWS)}, call_minutes, call_hours, endpoint_hours, flow_hours, objects, rejects",
         "  reports",
         *reports,
+        f"  guide    {', '.join(catalog.load(FOLDER))}",
         "  try      from denied_callers();   from call_graph(min_requests := 100);   describe requests;",
         "",
     ]
 
 
-def run_shell(session: Session, arguments: list[str]) -> int:
+def run_shell(session: Session, arguments: list[str], prices: Prices | None = None) -> int:
     """Start DuckDB's shell on the session and wait for it; its exit code."""
     handle, path = tempfile.mkstemp(prefix="eastwest-", suffix=".sql")  # mode 0600: it may hold the lake's keys
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(init_script(session, with_keys=True))
+            file.write(init_script(session, with_keys=True, prices=prices))
         # Ctrl-C belongs to the shell: it ends a query, not this process.
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:

@@ -13,8 +13,14 @@ from typing import Any
 from ingest.lake import vocabulary
 from queries.header import split_header
 
-MACROS = ("names", "addresses", "quantiles", "time", "deliveries")
-MACROS_ON_VIEWS = ("direct_connections",)
+MACROS = ("names", "addresses", "quantiles", "time", "deliveries", "guide")
+MACROS_ON_VIEWS = (
+    "called_vpcs",
+    "direct_connections",
+    "nat_paths",
+    "traffic_shares",
+    "window_calls",
+)
 IDENTITY = (
     "alb_nodes",
     "alb_target_groups",

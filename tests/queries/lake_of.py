@@ -134,6 +134,26 @@ def flow(src: str, dst: str, port: int, *, vpc: str, direction: str, action: str
     }
 
 
+def delivered(source: str, time: datetime, **columns: Any) -> Row:
+    """The ledger's row of an object that a source delivered for the five minutes from `time`."""
+    return {
+        "log_object": f"s3://logs/{source}_{time:%Y%m%dT%H%MZ}_0a.log.gz",
+        "etag": "e",
+        "size_bytes": 1,
+        "records": 1,
+        "rows": 1,
+        "rejects": 0,
+        "dropped": 0,
+        "skipped": 0,
+        "min_time": time,
+        "max_time": time,
+        "last_modified": time + timedelta(minutes=5),
+        "ingested_at": time + timedelta(minutes=7),
+        "batch_id": "b",
+        **columns,
+    }
+
+
 def table_of(table: Table, rows: Iterable[Row]) -> pa.Table:
     """The rows in the table's schema: lineage and day filled in, all else NULL. `repeat` says how many of a row."""
     made: list[dict[str, Any]] = []

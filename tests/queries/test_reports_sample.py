@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ingest.lake.tables import Lake
-from queries import catalog
+from queries import catalog, scorecard
+from queries.prices_file import read_prices
 from queries.session import Session, open_session
 from tests.lakes import SAMPLE
 from tests.lakes import truth as truth_of
@@ -227,3 +228,49 @@ def test_the_event_bus_is_an_aws_service(session: Session) -> None:
 def test_who_explains_shared_hosts(session: Session) -> None:
     (row,) = rows(session, "who", subject="10.0.32.21")
     assert row["reason"] == "kept apart: shared by inventory, pricing"
+
+
+def practice_rows(session: Session, name: str) -> list[Row]:
+    """All rows of a practice of the guide."""
+    return scorecard.rows_of(session, scorecard.practice(name), read_prices(None))[0].to_pylist()
+
+
+def test_the_guide_names_the_iam_user_that_calls(session: Session) -> None:
+    incident = INCIDENTS["iam_user_caller"]
+    row = only(practice_rows(session, "signed_requests"), reason="iam_user")
+    assert row["subject"] == f"{incident['caller']} -> {incident['callee']}"
+    assert (row["caller_principal"], row["counted"]) == (incident["caller_principal"], incident["count"])
+
+
+@pytest.mark.parametrize(
+    "incident",
+    [i for i in truth_of(SAMPLE)["incidents"] if i["kind"] == "bare_dns_caller"],
+    ids=lambda incident: incident["caller"],
+)
+def test_the_guide_names_who_calls_by_a_bare_name(session: Session, incident: Row) -> None:
+    """By Lattice's name and by the load balancer's, and nobody else does."""
+    found = [row for row in practice_rows(session, "friendly_names") if row["reason"]]
+    assert len(found) == 2
+    row = only(found, host=incident["dns"])
+    assert row["counted"] - row["followed"] == incident["count"]
+    assert row["subject"].endswith(f" -> {incident['callee']}")
+    if row["caller_principal"]:
+        assert row["caller_principal"] == incident["caller_principal"]
+    else:
+        assert row["subject"].split(" ")[0] in incident["caller_ips"]
+
+
+def test_the_guide_finds_what_reports_find(session: Session) -> None:
+    """The incidents that other reports are made for, as the practices see them."""
+    found = {name: practice_rows(session, name) for name in scorecard.practices()}
+    past = {row["subject"] for row in found["identity_layers"] if row["reason"] == "bypassed"}
+    assert past == {INCIDENTS["direct_to_target"]["callee"], INCIDENTS["denied_then_direct"]["callee"]}
+    expired = only(found["mutual_tls"], reason="expired")
+    assert expired["certificate"] == INCIDENTS["certificate_expired"]["caller_principal"]
+    assert only(found["weighted_shifts"], reason="errors_after_shift")["subject"] == INCIDENTS["canary_bad"]["callee"]
+    assert only(found["dual_stack"], reason="ipv6_refused")["flows"] == INCIDENTS["ipv6_rule_missing"]["count"]
+    # The only source with a gap: 20 minutes are four slots.
+    assert only(found["access_logs"], followed=0.0)["missed"] == 4
+    # The services that truly leave through NAT, told by flow records alone.
+    nat = {row["subject"].split(" -> ")[0] for row in found["dual_stack"] if row["reason"] == "through_nat"}
+    assert nat == {service["name"] for service in truth_of(SAMPLE)["services"] if service["apart_reason"] == "nat"}
