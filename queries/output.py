@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -58,6 +59,7 @@ def write(rows: pa.Table, form: Format | None, output: Path | None) -> None:
         QueryError: Parquet to a terminal, or a file that cannot be written.
     """
     chosen = chosen_format(form, output)
+    rows = rows.rename_columns(_told_apart(rows.column_names))
     if chosen is Format.TABLE:
         _write_table(rows, output)
         return
@@ -74,6 +76,18 @@ def write(rows: pa.Table, form: Format | None, output: Path | None) -> None:
         raise
     except OSError as error:
         raise QueryError(f"{output}: cannot be written: {error.strerror}") from error
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """The names, `a_1` for a second column called `a`: rows as objects would keep only one of them."""
+    found: list[str] = []
+    for name in names:
+        candidate, count = name, 0
+        while candidate in found or (count and candidate in names):
+            count += 1
+            candidate = f"{name}_{count}"
+        found.append(candidate)
+    return found
 
 
 def _write_bytes(rows: pa.Table, form: Format, file: BinaryIO) -> None:

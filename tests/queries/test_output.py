@@ -81,3 +81,10 @@ def test_csv_is_the_form_of_pipes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", pipe)
     write(ROWS.select(["n"]), None, None)
     assert pipe.buffer.getvalue().decode().splitlines()[0] == '"n"'
+
+
+def test_columns_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    rows = pa.table([[1], [2], [3]], names=["n", "n", "n_1"])
+    assert json.loads(written(rows, Format.JSON, tmp_path)) == [{"n": 1, "n_2": 2, "n_1": 3}]
+    assert written(rows, Format.CSV, tmp_path) == b'"n","n_2","n_1"\n1,2,3\n'
+    assert written(rows, Format.TABLE, tmp_path).decode().split() == ["n", "n_2", "n_1", "1", "2", "3"]
