@@ -55,7 +55,7 @@ COLUMNS = {
     ),
 }
 """The columns that decide by what a row is counted; an ALB's host besides (a URL is too many-valued)."""
-_ALSO = ("request_url",)
+_ALSO = ("request_url", "log_object")
 NUMBER = "log_line"
 """The column that carries the number through the normalising selects, which leave it as it is."""
 _LIMIT = 1 << 62

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingest.lake import vocabulary
-from ingest.lake.combinations import Combinations, combine
+from ingest.lake.combinations import Column, Combinations, combine
 from ingest.lake.declarations import (
     ALB_ACCESS,
     ALB_CONNECTION,
@@ -82,7 +83,8 @@ def _number(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Tabl
     """Make the tables of the batch's combinations and of its rows as numbers."""
     numbered: dict[Table, Combinations] = {}
     if LATTICE_ACCESS in given:
-        numbered[LATTICE_ACCESS] = combine(LATTICE_ACCESS, given[LATTICE_ACCESS])
+        rows = given[LATTICE_ACCESS]
+        numbered[LATTICE_ACCESS] = combine(LATTICE_ACCESS, rows, [_subscriptions(rows)])
     if ALB_ACCESS in given:
         # The hosts come back in the order of the rows: DuckDB's default, on which this relies.
         hosts = connection.execute("select host_of(request_url) as host from alb_access").to_arrow_table()
@@ -95,6 +97,14 @@ def _number(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Tabl
         for table, combinations in numbered.items():
             connection.register(table.name, getattr(combinations, part))
         connection.execute(f"create or replace temp table {name} as {vocabulary.sql(name)}")
+
+
+def _subscriptions(rows: pa.Table) -> Column:
+    """For each row what tells the subscriptions of its object apart; asked once an object, not once a row."""
+    objects: Column = rows.column("log_object").combine_chunks()
+    encoded: Column = objects if pa.types.is_dictionary(objects.type) else objects.dictionary_encode()
+    told: Column = pc.match_substring(encoded.dictionary, "/svc-").take(encoded.indices)
+    return told
 
 
 def _aggregate(connection: duckdb.DuckDBPyConnection, rollup: Table) -> pa.Table:

@@ -1,5 +1,5 @@
 -- call_minutes of [begin_at, end_at) per hour, with the names of caller and callee and all that the rollup tells apart. The
--- leg from Lattice to a load balancer that is its target is no call of its own.
+-- leg from Lattice to a load balancer that is its target is no call of its own; what two subscriptions deliver counts once.
 create or replace temp macro window_calls(begin_at, end_at) as table
 with counted as (
     select
@@ -28,6 +28,12 @@ with counted as (
             m.front_door = 'alb'
             and m.caller_key = 'lattice'
             and m.service in (select t.elb from seen_through as t)
+        )
+        and not exists (
+            select 1
+            from own_subscriptions as o
+            where case when m.subscription = 'network' then split_part(m.service, '/', 2) end = o.service_id
+                and hour_of(m.minute) = o.hour
         )
     group by all
     having sum(m.requests) <> 0

@@ -183,6 +183,14 @@ def test_a_request_of_two_subscriptions_counts_once(tmp_path: Path) -> None:
     }
     with session_on(tmp_path, **given) as session:
         found = session.query("select log_object, time, service from requests order by all").to_pylist()
+        minutes = session.query("select minute, service, requests from calls order by all").to_pylist()
+        hours = session.query(
+            "select hour, service, requests from latencies where part = 'total' order by all"
+        ).to_pylist()
+    other = given["lattice_access"][-1]["service_arn"]
+    once = sorted([(at(0), other, 1), (at(0), row["service_arn"], 1), (at(0, 11), row["service_arn"], 1)])
+    assert [tuple(r.values()) for r in minutes] == once
+    assert [tuple(r.values()) for r in hours] == once
     assert [(r["log_object"] == own, r["time"], r["service"] == row["service_arn"]) for r in found] == [
         (False, at(0), False),
         (False, at(0, 11), True),

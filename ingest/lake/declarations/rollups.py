@@ -6,6 +6,11 @@ Keyed on raw ids, never on display names; an object that is replaced first contr
 from ingest.lake.schema import Column, Table, Type
 
 _DAY = Column("day", Type.DATE, "Day of the row's time, UTC; the partition")
+_SUBSCRIPTION = Column(
+    "subscription",
+    Type.TEXT,
+    "Whose access log subscription delivered it: network or service (both may deliver the same call); Lattice only",
+)
 
 CALL_MINUTES = Table(
     "call_minutes",
@@ -35,9 +40,11 @@ CALL_MINUTES = Table(
         Column("requests", Type.LONG, "Requests"),
         Column("bytes_in", Type.LONG, "Bytes received from callers", "bytes"),
         Column("bytes_out", Type.LONG, "Bytes sent to callers", "bytes"),
+        _SUBSCRIPTION,
         _DAY,
     ),
     time="minute",
+    version=2,
     measures=("requests", "bytes_in", "bytes_out"),
 )
 
@@ -55,9 +62,11 @@ CALL_HOURS = Table(
         Column("part", Type.TEXT, "total, front_door, target or response"),
         Column("bucket", Type.INT, "-1 for 0 ms or less, else floor(ln(ms) / ln(1.1))"),
         Column("requests", Type.LONG, "Requests in the bucket"),
+        _SUBSCRIPTION,
         _DAY,
     ),
     time="hour",
+    version=2,
     measures=("requests",),
 )
 

@@ -78,6 +78,7 @@ select
     conn_trace_id,
     null::varchar as request_id,
     ip_address as node_ip,
+    null::varchar as subscription,
     log_object,
     log_line,
     day

@@ -4,13 +4,13 @@
 select
     *,
     min(combination) over (
-        partition by front_door, service, reached_host, caller_principal, caller_key, target_group
+        partition by front_door, service, reached_host, caller_principal, caller_key, target_group, subscription
     ) as hour_combination,
     min(combination) over (
         partition by
             front_door, service, reached_host, service_network, caller_principal, caller_key, caller_account,
             caller_vpc, target_group, kind, outcome, status_class(status), auth_decision, denied_by,
-            ip_version(caller_ip)
+            ip_version(caller_ip), subscription
     ) as minute_combination
 from (
 select
@@ -33,6 +33,7 @@ select
     target_port,
     target_vpc,
     node_ip,
+    subscription,
     kind,
     outcome,
     status,

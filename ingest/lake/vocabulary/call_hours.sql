@@ -33,6 +33,7 @@ select
     c.part,
     c.bucket,
     c.requests,
+    r.subscription,
     c.day
 from counted as c
 inner join batch_requests as r

@@ -34,6 +34,7 @@ select
     c.requests,
     c.bytes_in,
     c.bytes_out,
+    r.subscription,
     c.day
 from counted as c
 inner join batch_requests as r

@@ -85,6 +85,7 @@ select
     null::varchar as conn_trace_id,
     request_id,
     null::varchar as node_ip,
+    subscription_of(log_object) as subscription,
     log_object,
     log_line,
     day

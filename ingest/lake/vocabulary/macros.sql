@@ -101,6 +101,13 @@ case
     else 'internet'
 end;
 
+-- Whose subscription delivered a Lattice object: its key names the service network or the service.
+create or replace temp macro subscription_of(log_object) as
+case
+    when contains(log_object, '/sn-') then 'network'
+    when contains(log_object, '/svc-') then 'service'
+end;
+
 -- Logarithmic latency bucket: 10 % wide, so a quantile read from it is at most 5 % off when its middle is taken.
 create or replace temp macro latency_bucket(ms) as
 case
