@@ -21,6 +21,8 @@ IDENTITY = (
     "alb_targets",
     "alb_interfaces",
     "alb_peers",
+    "alb_target_vpcs",
+    "interface_addresses",
     "address_vpcs",
     "siblings",
     "alb_own_hosts",
@@ -35,6 +37,7 @@ IDENTITY = (
     "nodes",
     "service_names",
     "principal_names",
+    "address_doubts",
     "address_names",
     "own_subscriptions",
 )

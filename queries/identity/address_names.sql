@@ -1,5 +1,6 @@
 -- Who an address was in an hour, where the logs show exactly one node at it: as target, as source, or as a load
--- balancer's node; at it or at the other address of its interface. What names.toml says of an address goes before.
+-- balancer's node; at it or at the other address of its interface; and nothing says that there may have been others. What
+-- names.toml says of an address goes before.
 with shown as (
     select
         hour,
@@ -55,8 +56,15 @@ select
 from widened as a
 inner join nodes as n
     on a.node = n.node
+anti join address_doubts as d
+    on a.hour = d.hour
+    and a.vpc = d.vpc
+    and a.ip = d.ip
+anti join address_overrides as o
+    on a.hour = o.hour
+    and a.vpc = o.vpc
+    and a.ip = o.ip
 where a.vpc is not null
-    and (a.hour, a.vpc, a.ip) not in (select (o.hour, o.vpc, o.ip) from address_overrides as o)
 group by a.hour, a.vpc, a.ip
 having count(distinct a.node) = 1
 union all

@@ -9,19 +9,9 @@ with seen as (
     union
     select
         hour,
-        src_ip,
+        ip,
         vpc
-    from flow_hours
-    where direction = 'egress'
-        and vpc is not null
-    union
-    select
-        hour,
-        dst_ip,
-        vpc
-    from flow_hours
-    where direction = 'ingress'
-        and vpc is not null
+    from interface_addresses
 )
 
 select

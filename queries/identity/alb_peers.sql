@@ -1,6 +1,5 @@
--- The VPC of the clients and targets of a load balancer: ALB logs do not say it, the flow record at the peer's own
--- interface does. A client's connection counts when the node's interface saw the same pair and port in that hour, a
--- target's when it is to the target's port.
+-- The VPC of the clients of a load balancer: ALB logs do not say it, the flow record at the client's own interface does,
+-- when the node's interface saw the same pair and port in that hour.
 with clients as (
     select distinct
         i.elb,
@@ -13,44 +12,20 @@ with clients as (
         on f.interface_id = i.interface_id
         and f.dst_ip = i.ip
     where f.direction = 'ingress'
-),
-
-evidence as (
-    select
-        c.hour,
-        c.elb,
-        c.src_ip as ip,
-        f.vpc
-    from clients as c
-    inner join flow_hours as f
-        on c.hour = f.hour
-        and c.src_ip = f.src_ip
-        and c.dst_ip = f.dst_ip
-        and c.server_port = f.server_port
-    where f.direction = 'egress'
-    union all
-    select
-        t.hour,
-        t.elb,
-        t.ip,
-        f.vpc
-    from alb_targets as t
-    inner join alb_nodes as n
-        on t.elb = n.elb
-    inner join flow_hours as f
-        on t.hour = f.hour
-        and n.ip = f.src_ip
-        and t.ip = f.dst_ip
-        and t.port = f.server_port
-    where f.direction = 'ingress'
 )
 
 select
-    hour,
-    elb,
-    ip,
-    min(vpc) as vpc
-from evidence
-where vpc is not null
-group by hour, elb, ip
-having count(distinct vpc) = 1
+    c.hour,
+    c.elb,
+    c.src_ip as ip,
+    min(f.vpc) as vpc
+from clients as c
+inner join flow_hours as f
+    on c.hour = f.hour
+    and c.src_ip = f.src_ip
+    and c.dst_ip = f.dst_ip
+    and c.server_port = f.server_port
+where f.direction = 'egress'
+    and f.vpc is not null
+group by c.hour, c.elb, c.src_ip
+having count(distinct f.vpc) = 1

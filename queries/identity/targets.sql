@@ -22,7 +22,7 @@ with answered as (
     from alb_targets as t
     inner join services as s
         on t.service = s.service
-    left join alb_peers as p
+    left join alb_target_vpcs as p
         on t.hour = p.hour
         and t.elb = p.elb
         and t.ip = p.ip
