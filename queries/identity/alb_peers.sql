@@ -1,5 +1,6 @@
 -- The VPC of the clients of a load balancer: ALB logs do not say it, the flow record at the client's own interface does,
--- when the node's interface saw the same pair and port in that hour.
+-- when the node's interface saw the same pair and port in that hour. Where no interface shows the pair, the client is where
+-- its address is known to be, unless flow records of that address exist: they would show it. NULL: not to be told.
 with clients as (
     select distinct
         i.elb,
@@ -12,20 +13,38 @@ with clients as (
         on f.interface_id = i.interface_id
         and f.dst_ip = i.ip
     where f.direction = 'ingress'
+),
+
+shown as (
+    select
+        c.hour,
+        c.elb,
+        c.src_ip as ip,
+        count(distinct f.vpc) as vpcs,
+        min(f.vpc) as vpc
+    from clients as c
+    left join flow_hours as f
+        on c.hour = f.hour
+        and c.src_ip = f.src_ip
+        and c.dst_ip = f.dst_ip
+        and c.server_port = f.server_port
+        and f.direction = 'egress'
+        and f.vpc is not null
+    group by c.hour, c.elb, c.src_ip
+    having is_private(c.src_ip)
+        or count(f.vpc) > 0
 )
 
 select
-    c.hour,
-    c.elb,
-    c.src_ip as ip,
-    min(f.vpc) as vpc
-from clients as c
-inner join flow_hours as f
-    on c.hour = f.hour
-    and c.src_ip = f.src_ip
-    and c.dst_ip = f.dst_ip
-    and c.server_port = f.server_port
-where f.direction = 'egress'
-    and f.vpc is not null
-group by c.hour, c.elb, c.src_ip
-having count(distinct f.vpc) = 1
+    s.hour,
+    s.elb,
+    s.ip,
+    case
+        when s.vpcs = 1 then s.vpc
+        when s.vpcs = 0 and (v.hour, v.vpc, v.ip) not in (select (a.hour, a.vpc, a.ip) from interface_addresses as a)
+            then v.vpc
+    end as vpc
+from shown as s
+left join address_vpcs as v
+    on s.hour = v.hour
+    and s.ip = v.ip

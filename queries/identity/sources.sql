@@ -4,10 +4,9 @@ with peers as (
     select
         hour,
         ip,
-        min(vpc) as vpc
+        case when count(distinct vpc) = 1 then min(vpc) end as vpc
     from alb_peers
     group by hour, ip
-    having count(distinct vpc) = 1
 )
 
 select
@@ -23,6 +22,7 @@ left join peers as p
 left join address_vpcs as v
     on e.hour = v.hour
     and e.ip = v.ip
+    and p.ip is null
 where e.side = 'source'
 group by all
 having sum(e.sightings) > 0

@@ -15,7 +15,7 @@ with answered as (
     union all
     select
         t.hour,
-        coalesce(p.vpc, v.vpc),
+        p.vpc,
         t.ip,
         s.node,
         t.sightings
@@ -26,9 +26,6 @@ with answered as (
         on t.hour = p.hour
         and t.elb = p.elb
         and t.ip = p.ip
-    left join address_vpcs as v
-        on t.hour = v.hour
-        and t.ip = v.ip
 )
 
 select *
