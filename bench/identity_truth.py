@@ -20,7 +20,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from queries.session import Session
 
 Row = dict[str, Any]
 Place = tuple[datetime, str, str]
+HOUR = timedelta(hours=1)
 TRUE, APART, WRONG = "true", "kept apart", "wrong"
 REQUESTS = """
 select time, caller, callee, front_door, caller_principal, caller_cert_subject, caller_vpc, caller_ip, target_ip,
@@ -68,7 +69,14 @@ class Estate:
         self.exits = {row["name"]: row.get("leaves_from") for row in [*truth["services"], *truth["callers"]]}
         self.nodes = {ip for balancer in truth["load_balancers"] for ip in balancer["nodes"]}
         self.unlogged = {row["vpc_id"] for row in truth["vpcs"] if not row.get("flow_log", True)}
-        self.ipv4 = {task["ipv6"]: task["ipv4"] for row in truth["services"] for task in row["tasks"]}
+        self.ipv4: dict[str, str] = {task["ipv6"]: task["ipv4"] for row in truth["services"] for task in row["tasks"]}
+        self.held: dict[tuple[str, str], list[tuple[str, datetime, datetime]]] = defaultdict(list)
+        end = datetime.fromisoformat(truth["end"])
+        for row in truth["services"]:
+            for task in row["tasks"]:
+                until = datetime.fromisoformat(task["to"]) if task["to"] else end
+                span = (row["name"], datetime.fromisoformat(task["from"]), until)
+                self.held[row["vpc_id"], task["ipv4"]].append(span)
         self.owner: dict[str, str] = {}
         for row in truth["callers"]:
             self._own(row["name"], row["principal"], row["certificate_subject"])
@@ -85,6 +93,11 @@ class Estate:
             if each:
                 assert self.owner.setdefault(each, name) == name, each
 
+    def holders(self, place: Place) -> set[str]:
+        """Services that had a task at an address in that hour."""
+        hour, vpc, ip = place
+        return {name for name, since, until in self.held[vpc, ip] if since < hour + HOUR and until > hour}
+
     def service_ids(self, name: str) -> list[str]:
         """The ids a service is called by."""
         row = self.services.get(name)
@@ -98,7 +111,7 @@ class Estate:
 class Places:
     """Who called from an address and who answered there, by hour and VPC, as the truth has it.
 
-    `signed`: places of each principal and certificate; `vpcs`, `clients`: VPCs of an address in an hour, and those of them
+    `signed`: places of each principal and certificate; `vpcs`: VPCs of an address in an hour; `clients`: those of them
     from which it called a load balancer.
     """
 
@@ -108,6 +121,7 @@ class Places:
     signed: dict[str, Counter[Place]] = field(default_factory=lambda: defaultdict(Counter))
     vpcs: dict[tuple[datetime, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     clients: dict[tuple[datetime, str], set[str]] = field(default_factory=lambda: defaultdict(set))
+    answering: set[str] = field(default_factory=set)
 
     def add(self, request: Request) -> None:
         """One request more."""
@@ -119,42 +133,52 @@ class Places:
             self.clients[place[0], place[2]].add(place[1])
         if request.identity:
             self.signed[request.identity][place] += 1
-        if row["target_ip"] and row["target_ip"] not in self.estate.nodes:
-            ip = self.estate.ipv4.get(row["target_ip"], row["target_ip"])
+        target: str | None = row["target_ip"]
+        if target and target not in self.estate.nodes:
+            ip = self.estate.ipv4.get(target, target)
             vpc = self.estate.vpc[request.callee]
             self.answered[request.hour, vpc, ip].add(request.callee)
+            self.answering.add(request.callee)
             self.vpcs[request.hour, ip].add(vpc)
 
     def of(self, request: Request) -> Place:
         """Where a request came from."""
-        ip = request.row["caller_ip"]
-        return request.hour, self.estate.vpc[request.caller], self.estate.ipv4.get(ip, ip)
+        ip: str = request.row["caller_ip"]
+        return request.hour, str(self.estate.vpc[request.caller]), self.estate.ipv4.get(ip, ip)
 
     def there(self, place: Place) -> set[str]:
-        """Everybody who called from an address or answered there in that hour."""
-        return set(self.called[place]) | self.answered[place]
+        """Everybody who had an address in that hour: called from it, answered there, or had a task there."""
+        return set(self.called[place]) | self.answered[place] | self.estate.holders(place)
 
     def could_tell(self, request: Request) -> bool:
-        """Whether addresses that were the caller's alone do: 20 calls, and no 5 % from where it does not answer.
+        """Whether the addresses that were the caller's alone do; of an unsigned caller, for what it signs with too.
 
         Nothing tells the VPC of a load balancer's unsigned client where another VPC's client has the address, or where
         another VPC has it and the client's has no flow log.
         """
-        name, (hour, vpc, ip) = request.caller, self.of(request)
-        if request.identity is None and request.row["front_door"] == "alb":
-            if len(self.clients[hour, ip]) > 1 or (vpc in self.estate.unlogged and len(self.vpcs[hour, ip]) > 1):
-                return False
-        places = self.signed[request.identity] if request.identity else Counter({self.of(request): 20})
-        alone = sum(n for place, n in places.items() if self.there(place) == {name})
-        if request.identity is None or not self.answered_anywhere(name):
-            return alone >= 20
+        name, place = request.caller, self.of(request)
+        if request.identity:
+            return self._identity_could_tell(request.identity, name)
+        by_alb, (hour, vpc, ip) = request.row["front_door"] == "alb", place
+        if by_alb and (
+            len(self.clients[hour, ip]) > 1 or (vpc in self.estate.unlogged and len(self.vpcs[hour, ip]) > 1)
+        ):
+            return False
+        own = [each for each in self.signed if self.estate.owner.get(each) == name]
+        return self.there(place) == {name} and all(self._identity_could_tell(each, name) for each in own)
+
+    def _identity_could_tell(self, identity: str, name: str) -> bool:
+        """20 calls from where nobody else was; of a service also no 5 % of them from where it does not answer."""
+        places = self.signed[identity]
+        if not self.answered_anywhere(name):
+            return sum(n for place, n in places.items() if self.there(place) == {name}) >= 20
         own = sum(n for place, n in places.items() if name in self.answered[place])
         alone = sum(n for place, n in places.items() if self.there(place) == {name} == self.answered[place])
         return alone >= 20 and own >= 0.95 * places.total()
 
     def answered_anywhere(self, name: str) -> bool:
         """Whether it is a service that somebody called."""
-        return any(name in names for names in self.answered.values())
+        return name in self.answering
 
     def supports(self, reason: str, request: Request) -> bool:
         """Whether the truth bears out a reason to keep the caller of a request apart."""

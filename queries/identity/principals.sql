@@ -135,7 +135,6 @@ judged as (
         t.*,
         b.node as candidate,
         coalesce(b.agreeing, 0) as agreeing,
-        coalesce(r.agreeing, 0) as rival,
         coalesce(r.together, 0) as together,
         b.agreeing - coalesce(r.together, 0) >= 20
             and b.agreeing >= 0.95 * t.telling
@@ -167,12 +166,10 @@ select
                 else 'kept apart: calls from other addresses too'
             end
         when j.sightings < 20 then 'kept apart: fewer than 20 sightings'
-        when j.candidate is not null and j.rival >= 0.95 * j.telling
-            then 'kept apart: its addresses are targets of several services'
-        when j.together > j.beside_others + j.handed_on then 'kept apart: its addresses are targets of several services'
-        when j.beside_others > 0 and j.beside_others >= j.handed_on
+        when j.beside_others > 0 and j.beside_others >= greatest(j.handed_on, j.together)
             then 'kept apart: others call from its addresses too'
-        when j.handed_on > 0 then 'kept apart: its addresses changed hands within the hour'
+        when j.handed_on > 0 and j.handed_on >= j.together then 'kept apart: its addresses changed hands within the hour'
+        when j.together > 0 then 'kept apart: its addresses are targets of several services'
         when j.elsewhere > 0.05 * j.telling then 'kept apart: calls from other addresses too'
         else 'kept apart: fewer than 20 sightings'
     end as reason
