@@ -57,7 +57,6 @@ with hours as (
     left join address_vpcs as v
         on case when starts_with(h.caller_key, '/') then substr(h.caller_key, 2) end = v.ip
         and h.hour = v.hour
-        and x.ip is null
     left join address_names as a
         on coalesce(
             case when starts_with(h.caller_key, 'vpc-') then split_part(h.caller_key, '/', 1) end, x.vpc, v.vpc

@@ -31,6 +31,6 @@ select
             then v.vpc
     end as vpc
 from shown as s
-left join address_vpcs as v
+left join known_vpcs as v
     on s.hour = v.hour
     and s.ip = v.ip

@@ -4,9 +4,10 @@ with peers as (
     select
         hour,
         ip,
-        case when count(distinct vpc) = 1 then min(vpc) end as vpc
+        min(vpc) as vpc
     from alb_peers
     group by hour, ip
+    having count(distinct vpc) = 1
 )
 
 select
@@ -22,7 +23,6 @@ left join peers as p
 left join address_vpcs as v
     on e.hour = v.hour
     and e.ip = v.ip
-    and p.ip is null
 where e.side = 'source'
 group by all
 having sum(e.sightings) > 0

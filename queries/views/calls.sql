@@ -50,7 +50,6 @@ left join alb_peers as x
 left join address_vpcs as v
     on case when starts_with(c.caller_key, '/') then substr(c.caller_key, 2) end = v.ip
     and hour_of(c.minute) = v.hour
-    and x.ip is null
 left join address_names as a
     on coalesce(c.caller_vpc, x.vpc, v.vpc) = a.vpc
     and case when c.caller_principal is null then split_part(c.caller_key, '/', 2) end = a.ip

@@ -66,7 +66,6 @@ left join alb_peers as x
 left join address_vpcs as v
     on t.client_ip = v.ip
     and hour_of(t.timestamp) = v.hour
-    and x.ip is null
 left join address_names as a
     on coalesce(x.vpc, v.vpc) = a.vpc
     and t.client_ip = a.ip

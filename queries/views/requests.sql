@@ -133,7 +133,7 @@ select
     r.target_group,
     r.target_ip,
     r.target_port,
-    y.vpc as target_vpc,
+    coalesce(y.vpc, w.vpc) as target_vpc,
     r.host,
     r.sni,
     r.method,
@@ -181,11 +181,13 @@ left join alb_peers as x
 left join address_vpcs as v
     on r.caller_ip = v.ip
     and hour_of(r.time) = v.hour
-    and x.ip is null
 left join alb_target_vpcs as y
     on r.service = y.elb
     and r.target_ip = y.ip
     and hour_of(r.time) = y.hour
+left join address_vpcs as w
+    on r.target_ip = w.ip
+    and hour_of(r.time) = w.hour
 left join address_names as a
     on coalesce(x.vpc, v.vpc) = a.vpc
     and r.caller_ip = a.ip

@@ -111,7 +111,6 @@ here as (
     left join address_vpcs as v
         on hour_of(c.minute) = v.hour
         and w.ip = v.ip
-        and p.ip is null
     where coalesce(p.vpc, v.vpc) is null
 ),
 
