@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile -q pyproject.toml --group build --universal --p
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev demo test check check-docs docs format lock build bench bench-ingest soak clean
+.PHONY: help setup setup-dev demo test check check-docs docs format lock build bench bench-ingest bench-identity soak clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -80,6 +80,9 @@ bench: setup-dev ## Ingest speed against bare gunzip and Parquet write
 
 bench-ingest: setup-dev ## Ingest of 1 GB a format beside other engines and parsers (PEERS=PYTHON: see bench/ingest.py)
 	$(BIN)/python -m bench.ingest $(if $(PEERS),--peers $(PEERS))
+
+bench-identity: setup-dev ## Share of generated requests with the true caller and callee, of 50 services
+	$(BIN)/python -m bench.identity
 
 soak: setup-dev ## Compactors race each other and an appender, 20 rounds, counts exact; growth of the ledger
 	$(BIN)/python -m bench.soak_compaction

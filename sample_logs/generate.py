@@ -38,6 +38,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--ground-truth", type=Path, help="also write the true caller and callee of each request, as .jsonl.gz"
     )
+    parser.add_argument(
+        "--crowded", action="store_true", help="add callers that share hosts, NATs, proxies and addresses with others"
+    )
     parser.add_argument("--rows", type=int, help="write a benchmark load of that many rows instead of simulating")
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="of the load")
     parser.add_argument("--rows-per-file", type=int, default=10_000)
@@ -73,6 +76,7 @@ def main(argv: list[str] | None = None) -> int:
             services=options.services,
             incidents=kinds,
             ground_truth=options.ground_truth,
+            crowded=options.crowded,
         )
     except ValueError as error:
         print(f"generate.py: {error}", file=sys.stderr)

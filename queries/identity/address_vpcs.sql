@@ -1,33 +1,22 @@
--- The VPC of an address in an hour, where exactly one VPC had it: overlapping CIDRs leave an address out.
-with seen as (
-    select
-        hour,
-        ip,
-        vpc
-    from endpoint_hours
-    where vpc is not null
-    union
-    select
-        hour,
-        src_ip,
-        vpc
-    from flow_hours
-    where direction = 'egress'
-        and vpc is not null
-    union
-    select
-        hour,
-        dst_ip,
-        vpc
-    from flow_hours
-    where direction = 'ingress'
-        and vpc is not null
-)
-
+-- The VPC of an address in an hour, where exactly one VPC had it: overlapping CIDRs leave an address out, and so does a
+-- load balancer that met it in a VPC of which nothing is known.
 select
-    hour,
-    ip,
-    min(vpc) as vpc
-from seen
-group by hour, ip
-having count(distinct vpc) = 1
+    k.hour,
+    k.ip,
+    k.vpc
+from known_vpcs as k
+anti join (
+    select
+        hour,
+        ip
+    from alb_peers
+    where vpc is null
+    union
+    select
+        hour,
+        ip
+    from alb_target_vpcs
+    where vpc is null
+) as n
+    on k.hour = n.hour
+    and k.ip = n.ip

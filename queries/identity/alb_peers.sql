@@ -1,6 +1,6 @@
--- The VPC of the clients and targets of a load balancer: ALB logs do not say it, the flow record at the peer's own
--- interface does. A client's connection counts when the node's interface saw the same pair and port in that hour, a
--- target's when it is to the target's port.
+-- The VPC of the clients of a load balancer: ALB logs do not say it, the flow record at the client's own interface does,
+-- when the node's interface saw the same pair and port in that hour. Where no interface shows the pair, the client is where
+-- its address is known to be, unless flow records of that address exist: they would show it. NULL: not to be told.
 with clients as (
     select distinct
         i.elb,
@@ -15,42 +15,36 @@ with clients as (
     where f.direction = 'ingress'
 ),
 
-evidence as (
+shown as (
     select
         c.hour,
         c.elb,
         c.src_ip as ip,
-        f.vpc
+        count(distinct f.vpc) as vpcs,
+        min(f.vpc) as vpc
     from clients as c
-    inner join flow_hours as f
+    left join flow_hours as f
         on c.hour = f.hour
         and c.src_ip = f.src_ip
         and c.dst_ip = f.dst_ip
         and c.server_port = f.server_port
-    where f.direction = 'egress'
-    union all
-    select
-        t.hour,
-        t.elb,
-        t.ip,
-        f.vpc
-    from alb_targets as t
-    inner join alb_nodes as n
-        on t.elb = n.elb
-    inner join flow_hours as f
-        on t.hour = f.hour
-        and n.ip = f.src_ip
-        and t.ip = f.dst_ip
-        and t.port = f.server_port
-    where f.direction = 'ingress'
+        and f.direction = 'egress'
+        and f.vpc is not null
+    group by c.hour, c.elb, c.src_ip
+    having is_private(c.src_ip)
+        or count(f.vpc) > 0
 )
 
 select
-    hour,
-    elb,
-    ip,
-    min(vpc) as vpc
-from evidence
-where vpc is not null
-group by hour, elb, ip
-having count(distinct vpc) = 1
+    s.hour,
+    s.elb,
+    s.ip,
+    case
+        when s.vpcs = 1 then s.vpc
+        when s.vpcs = 0 and (v.hour, v.vpc, v.ip) not in (select (a.hour, a.vpc, a.ip) from interface_addresses as a)
+            then v.vpc
+    end as vpc
+from shown as s
+left join known_vpcs as v
+    on s.hour = v.hour
+    and s.ip = v.ip

@@ -1,79 +1,180 @@
--- Every principal and the node it is: a service's when at least 95 % of at least 20 sightings are at addresses that were,
--- in that hour and VPC, targets of that service alone; otherwise its own, with the reason. A sighting whose VPC nothing
--- tells (a certificate at a load balancer, overlapping CIDRs) speaks neither for nor against.
-with owners as (
+-- Every principal and the node it is: a service's when 95 % or more of its sightings, and at least 20 of them, are at
+-- addresses that were targets of that service in that hour and VPC, and no other service fits as well; otherwise its own,
+-- with the reason. What speaks neither for nor against: a sighting whose VPC nothing tells (a certificate at a load
+-- balancer, overlapping CIDRs), and one at an address that had more callers, or more interfaces one after the other, than
+-- services that answered there: one of them is no service's.
+with answered as (
     select
         hour,
         vpc,
         ip,
-        count(distinct node) as services,
-        any_value(node) as node
+        list(distinct node) as nodes
     from targets
     where vpc is not null
     group by hour, vpc, ip
     having sum(sightings) > 0
 ),
 
+held as (
+    select
+        hour,
+        vpc,
+        ip,
+        count(distinct interface_id) as holders
+    from interface_addresses
+    group by hour, vpc, ip
+),
+
+-- Who makes less than 5 % of the calls from an address is a passer-by. Principals and certificates each for themselves:
+-- a service can have one of both.
+calling as (
+    select
+        *,
+        sightings >= 0.05 * sum(sightings) over (
+            partition by hour, vpc, ip, starts_with(principal, 'arn:')
+        ) as is_caller
+    from sources
+    where vpc is not null
+),
+
+counted as (
+    select
+        *,
+        count(*) filter (is_caller) over (partition by hour, vpc, ip, starts_with(principal, 'arn:')) as callers
+    from calling
+),
+
 sighted as (
     select
-        s.principal,
-        s.sightings,
-        o.services,
-        case when o.services = 1 then o.node end as node
-    from sources as s
-    left join owners as o
-        on s.hour = o.hour
-        and s.vpc = o.vpc
-        and s.ip = o.ip
-    where s.vpc is not null
+        c.principal,
+        c.sightings,
+        a.nodes,
+        case
+            when a.nodes is null then 'elsewhere'
+            when not c.is_caller or c.callers > len(a.nodes) then 'beside others'
+            when h.holders > len(a.nodes) then 'handed on'
+            else 'told'
+        end as verdict
+    from counted as c
+    left join answered as a
+        on c.hour = a.hour
+        and c.vpc = a.vpc
+        and c.ip = a.ip
+    left join held as h
+        on c.hour = h.hour
+        and c.vpc = h.vpc
+        and c.ip = h.ip
 ),
 
 totals as (
     select
         principal,
         sum(sightings) as sightings,
-        coalesce(sum(sightings) filter (services > 1), 0) as shared,
-        coalesce(sum(sightings) filter (services is null), 0) as elsewhere
+        coalesce(sum(sightings) filter (verdict in ('told', 'elsewhere')), 0) as telling,
+        coalesce(sum(sightings) filter (verdict = 'elsewhere'), 0) as elsewhere,
+        coalesce(sum(sightings) filter (verdict = 'beside others'), 0) as beside_others,
+        coalesce(sum(sightings) filter (verdict = 'handed on'), 0) as handed_on
     from sighted
     group by principal
+),
+
+agreed as (
+    select
+        principal,
+        node,
+        sum(sightings) as agreeing
+    from (
+        select
+            principal,
+            sightings,
+            unnest(nodes) as node
+        from sighted
+        where verdict = 'told'
+    )
+    group by principal, node
 ),
 
 best as (
     select
         principal,
         node,
-        sum(sightings) as agreeing
-    from sighted
-    where node is not null
-    group by principal, node
+        agreeing
+    from agreed
     qualify row_number() over (partition by principal order by agreeing desc, node) = 1
+),
+
+-- Another service at the same addresses: how often it fits, and how often it does where the best one does.
+rivals as (
+    select
+        principal,
+        max(agreeing) as agreeing,
+        coalesce(max(together), 0) as together
+    from (
+        select
+            s.principal,
+            s.rival,
+            sum(s.sightings) as agreeing,
+            sum(s.sightings) filter (list_contains(s.nodes, b.node)) as together
+        from (
+            select
+                *,
+                unnest(nodes) as rival
+            from sighted
+            where verdict = 'told'
+        ) as s
+        inner join best as b
+            on s.principal = b.principal
+            and s.rival <> b.node
+        group by s.principal, s.rival
+    )
+    group by principal
+),
+
+judged as (
+    select
+        t.*,
+        b.node as candidate,
+        coalesce(b.agreeing, 0) as agreeing,
+        coalesce(r.together, 0) as together,
+        b.agreeing - coalesce(r.together, 0) >= 20
+            and b.agreeing >= 0.95 * t.telling
+            and coalesce(r.agreeing, 0) < 0.95 * t.telling as is_one
+    from totals as t
+    left join best as b
+        on t.principal = b.principal
+    left join rivals as r
+        on t.principal = r.principal
 )
 
 select
     k.principal,
     case
         when o.node is not null then o.node
-        when t.sightings >= 20 and b.agreeing >= 0.95 * t.sightings then b.node
+        when j.is_one then j.candidate
         else k.principal
     end as node,
-    coalesce(t.sightings, 0) as sightings,
-    coalesce(b.agreeing, 0) as agreeing,
-    b.node as candidate,
+    coalesce(j.sightings, 0) as sightings,
+    coalesce(j.agreeing, 0) as agreeing,
+    j.candidate,
     case
         when o.reason is not null then o.reason
-        when t.sightings is null then 'kept apart: its addresses exist in several VPCs'
-        when b.node is null and t.shared > 0 then 'kept apart: its addresses are targets of several services'
-        when b.node is null then 'no service answers at its addresses'
-        when t.sightings < 20 then 'kept apart: fewer than 20 sightings'
-        when b.agreeing >= 0.95 * t.sightings
-            then 'one node: calls from the addresses at which the service answers'
-        when t.shared > t.elsewhere then 'kept apart: its addresses are targets of several services'
-        else 'kept apart: calls from other addresses too'
+        when j.sightings is null then 'kept apart: its addresses exist in several VPCs'
+        when j.is_one then 'one node: calls from the addresses at which the service answers'
+        when j.elsewhere > 0.05 * j.telling and j.elsewhere >= j.beside_others + j.handed_on
+            then case
+                when j.candidate is null then 'no service answers at its addresses'
+                else 'kept apart: calls from other addresses too'
+            end
+        when j.sightings < 20 then 'kept apart: fewer than 20 sightings'
+        when j.beside_others > 0 and j.beside_others >= greatest(j.handed_on, j.together)
+            then 'kept apart: others call from its addresses too'
+        when j.handed_on > 0 and j.handed_on >= j.together then 'kept apart: its addresses changed hands within the hour'
+        when j.together > 0 then 'kept apart: its addresses are targets of several services'
+        when j.elsewhere > 0.05 * j.telling then 'kept apart: calls from other addresses too'
+        else 'kept apart: fewer than 20 sightings'
     end as reason
 from (select distinct principal from sources) as k
-left join totals as t
-    on k.principal = t.principal
-left join best as b
-    on k.principal = b.principal
+left join judged as j
+    on k.principal = j.principal
 left join overrides as o
     on k.principal = o.id

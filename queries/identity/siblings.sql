@@ -1,32 +1,14 @@
 -- The IPv4 and the IPv6 address of one network interface: who answers or calls at one also does at the other. Only where
 -- the interface had exactly one of each in that hour: a Kubernetes node, a NAT or a proxy has many.
-with own as (
-    select
-        hour,
-        interface_id,
-        vpc,
-        src_ip as ip
-    from flow_hours
-    where direction = 'egress'
-    union
-    select
-        hour,
-        interface_id,
-        vpc,
-        dst_ip
-    from flow_hours
-    where direction = 'ingress'
-),
-
-pairs as (
+with pairs as (
     select
         hour,
         vpc,
         max(ip) filter (ip_version(ip) = 4) as ipv4,
         max(ip) filter (ip_version(ip) = 6) as ipv6
-    from own
+    from interface_addresses
     where interface_id is not null
-        and vpc is not null
+        and not passes_on
     group by hour, interface_id, vpc
     having count(*) = 2
         and count(*) filter (ip_version(ip) = 6) = 1

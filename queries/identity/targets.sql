@@ -15,20 +15,17 @@ with answered as (
     union all
     select
         t.hour,
-        coalesce(p.vpc, v.vpc),
+        p.vpc,
         t.ip,
         s.node,
         t.sightings
     from alb_targets as t
     inner join services as s
         on t.service = s.service
-    left join alb_peers as p
+    left join alb_target_vpcs as p
         on t.hour = p.hour
         and t.elb = p.elb
         and t.ip = p.ip
-    left join address_vpcs as v
-        on t.hour = v.hour
-        and t.ip = v.ip
 )
 
 select *

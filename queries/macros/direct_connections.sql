@@ -25,7 +25,7 @@ with fronted as (
     from alb_targets as t
     inner join services as s
         on t.service = s.service
-    left join alb_peers as p
+    left join alb_target_vpcs as p
         on t.hour = p.hour
         and t.elb = p.elb
         and t.ip = p.ip

@@ -181,7 +181,7 @@ left join alb_peers as x
 left join address_vpcs as v
     on r.caller_ip = v.ip
     and hour_of(r.time) = v.hour
-left join alb_peers as y
+left join alb_target_vpcs as y
     on r.service = y.elb
     and r.target_ip = y.ip
     and hour_of(r.time) = y.hour

@@ -86,6 +86,8 @@ class Delivery:
     def _flows(self, objects: Objects) -> None:
         slots: dict[tuple[str, int], list[str]] = {}
         for record in self._flow_records():
+            if not record.eni.vpc.flow_log_id:
+                continue
             slot = record.end // SLOT * SLOT
             slots.setdefault((record.eni.vpc.name, slot), []).append(vpc_flow.line(record))
         gaps = self.incidents.of("log_gap")

@@ -10,12 +10,13 @@ from pathlib import Path
 from random import Random
 
 from . import lattice
+from .crowd import Crowd
 from .delivery import Delivery
 from .estate import EstateBuilder
 from .flows import Leg, health_checks
 from .incidents import KINDS, Incident, Incidents
 from .tally import Tally
-from .topology import Topology
+from .topology import Source, Topology
 from .traffic import Traffic
 from .truth import Truth, describe
 from .world import World
@@ -38,8 +39,10 @@ Arrival = tuple[float, int, Callable[[float], None]]
 class Run:
     """The arrivals of one run. Every random choice comes from the seed."""
 
-    def __init__(self, seed: int, start: float, end: float, rps: float, services: int, kinds: list[str]) -> None:
-        """`start`, `end`: epoch seconds; `rps`: requests per second at the edge."""
+    def __init__(
+        self, seed: int, start: float, end: float, rps: float, services: int, kinds: list[str], crowded: bool = False
+    ) -> None:
+        """`start`, `end`: epoch seconds; `rps`: requests per second at the edge; `crowded`: see `Crowd`."""
         self.rng = Random(f"traffic-{seed}")
         self.start, self.end, self.rps = start, end, rps
         self.topology: Topology = EstateBuilder(seed, start, end, services).build()
@@ -47,6 +50,7 @@ class Run:
         self.tally = Tally()
         self.world = World(self.topology, self.incidents, self.tally, self.rng)
         self.traffic = Traffic(self.world)
+        self.crowd = Crowd(self.world, seed, start, end) if crowded else None
 
     def play(self) -> None:
         """All requests, then every conversation closed."""
@@ -66,6 +70,8 @@ class Run:
             add(at, self._event)
         for incident in self.incidents.all:
             self._incident_arrivals(incident, add)
+        for at, source, callee in self.crowd.arrivals() if self.crowd else ():
+            add(at, self._crowd_call(source, callee))
         for at, _, action in sorted(arrivals, key=lambda arrival: arrival[:2]):
             action(at)
         for connection in self.world.connections.all:
@@ -97,6 +103,12 @@ class Run:
             named = self.topology.callers[caller]
             plain = bare or self._bare(caller, callee, at)
             self.traffic.call(self.world.source(named), callee, at, read, plain, once)
+
+        return action
+
+    def _crowd_call(self, source: Callable[[float], Source], callee: str) -> Callable[[float], None]:
+        def action(at: float) -> None:
+            self.traffic.call(source(at), callee, at, "/status")
 
         return action
 
@@ -189,12 +201,13 @@ def simulate(
     services: int = 14,
     incidents: list[str] | None = None,
     ground_truth: Path | None = None,
+    crowded: bool = False,
 ) -> Truth:
     """Writes the logs of one run and `truth.json` under `out`; returns the truth.
 
     `start` is in epoch seconds (UTC, whole five minutes); `incidents` None is all of them, an empty list none.
-    `ground_truth`: a `.jsonl.gz` file with the true caller and callee of every logged request. Raises ValueError for an
-    unknown incident or an unaligned start.
+    `ground_truth`: a `.jsonl.gz` file with the true caller and callee of every logged request; `crowded`: with callers
+    that share addresses with others. Raises ValueError for an unknown incident or an unaligned start.
     """
     kinds = list(KINDS) if incidents is None else incidents
     unknown = [kind for kind in kinds if kind not in KINDS]
@@ -203,7 +216,7 @@ def simulate(
     if start % 300 or minutes % 5 or minutes < 10:
         raise ValueError("start must be a whole five minutes and minutes a multiple of 5, 10 or more")
     end = start + minutes * 60
-    run = Run(seed, start, end, rps, services, kinds)
+    run = Run(seed, start, end, rps, services, kinds, crowded)
     run.play()
     delivery = Delivery(run.topology, run.incidents, run.tally, Random(f"delivery-{seed}"), int(start), int(end))
     delivery.write(out)

@@ -20,7 +20,10 @@ def hex_id(rng: Random, digits: int) -> str:
 
 @dataclass(eq=False)
 class Vpc:
-    """A VPC with one flow log; `prefix`: the first two octets of its /16, `ipv6_prefix`: three groups of its /56."""
+    """A VPC with one flow log, or none when its id is empty.
+
+    `prefix`: the first two octets of its /16, `ipv6_prefix`: three groups of its /56.
+    """
 
     name: str
     vpc_id: str

@@ -56,6 +56,7 @@ def describe(
                     "account": v.account,
                     "cidr": v.cidr,
                     "ipv6": f"{v.ipv6_prefix}::/56",
+                    **({} if v.flow_log_id else {"flow_log": False}),
                 }
                 for v in topology.vpcs.values()
             ],
@@ -128,6 +129,8 @@ def _callers(topology: Topology, tally: Tally) -> list[dict[str, Any]]:
             }
             row["certificate_subject"] = caller.certificate.subject if caller.certificate else None
             row["vpc_id"], row["ips"] = caller.hosts[0].vpc.vpc_id, [host.ipv4 for host in caller.hosts]
+            if caller.hosts[0].exit is not None:
+                row["leaves_from"] = caller.hosts[0].exit.ipv4
             rows.append(row)
     rows.append(
         {

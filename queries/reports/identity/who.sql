@@ -3,15 +3,16 @@
 -- question = "Why has this ARN, address, host or name the name it has?"
 -- about = """
 -- One row per id that fits: a principal, a certificate subject, a service (also by its host), or an address in each VPC it
--- was seen in, in one hour. A display name gives everything that is that node. An address that several nodes share has no
--- name of its own; the reason lists them."""
+-- was seen in, in one hour. A display name gives everything that is that node. An address that several nodes share, or may
+-- have shared, has no name of its own; the reason says why. A load balancer's log says no
+-- VPC of its clients: where no flow record does either, an address has a row without one."""
 -- [params]
--- subject = { type = "varchar", default = "", about = "ARN (with or without a session), certificate subject, service id, host, address or display name" }
+-- subject = { type = "varchar", default = "", about = "ARN (with or without a session), certificate subject, service id, host, address (also as vpc/address) or display name" }
 -- at_time = { type = "timestamptz", about = "hour to look at, for addresses; the newest hour with that address when NULL" }
 -- [columns]
 -- id = { type = "varchar", about = "what fits" }
 -- kind = { type = "varchar", about = "service, principal or address" }
--- name = { type = "varchar", about = "display name of its node; NULL where several nodes share an address" }
+-- name = { type = "varchar", about = "display name of its node; NULL where several nodes share an address, or may" }
 -- node = { type = "varchar", about = "id of the node it is" }
 -- reason = { type = "varchar", about = "why it is that node, or why it is kept apart" }
 -- vpc = { type = "varchar", about = "VPC of an address" }
@@ -22,7 +23,12 @@
 with wanted as (
     select
         $subject as text,
-        coalesce(role_of($subject), $subject) as principal
+        coalesce(role_of($subject), $subject) as principal,
+        case
+            when starts_with($subject, 'vpc-') then split_part($subject, '/', 2)
+            else split_part($subject, ' (vpc-', 1)
+        end as ip,
+        nullif(regexp_extract($subject, '^(?:.* \()?(vpc-[0-9a-z]+)(?:/.*|\))$', 1), '') as vpc
 ),
 
 answering as (
@@ -45,42 +51,67 @@ answering as (
 
 here as (
     select
-        t.hour,
-        t.vpc,
-        t.ip,
-        t.node,
-        'a service answered here' as reason
-    from targets as t
-    where t.ip = $subject
-    union
-    select
-        s.hour,
-        s.vpc,
-        s.ip,
-        p.node,
-        'a principal called from here'
-    from sources as s
-    inner join principals as p
-        on s.principal = p.principal
-    where s.ip = $subject
-    union
-    select
         a.hour,
         a.vpc,
         a.ip,
         a.node,
-        'a node was seen here'
-    from address_names as a
-    where a.ip = $subject
+        a.reason
+    from address_nodes as a
+    inner join wanted as w
+        on a.ip = w.ip
+        and coalesce(a.vpc = w.vpc, true)
+    union
+    select
+        o.hour,
+        o.vpc,
+        o.ip,
+        o.node,
+        o.reason
+    from address_overrides as o
+    inner join wanted as w
+        on o.ip = w.ip
+        and coalesce(o.vpc = w.vpc, true)
     union
     select
         v.hour,
         v.vpc,
         v.ip,
         null,
-        'only flow records show it'
-    from address_vpcs as v
-    where v.ip = $subject
+        null
+    from interface_addresses as v
+    inner join wanted as w
+        on v.ip = w.ip
+        and coalesce(v.vpc = w.vpc, true)
+    union
+    select
+        hour_of(c.minute),
+        c.caller_vpc,
+        w.ip,
+        null,
+        null
+    from call_minutes as c
+    inner join wanted as w
+        on c.caller_key = c.caller_vpc || '/' || w.ip
+        and coalesce(c.caller_vpc = w.vpc, true)
+    union
+    select
+        hour_of(c.minute),
+        null,
+        w.ip,
+        null,
+        'a load balancer''s client'
+    from call_minutes as c
+    inner join wanted as w
+        on c.caller_key = '/' || w.ip
+        and w.vpc is null
+    left join alb_peers as p
+        on hour_of(c.minute) = p.hour
+        and c.service = p.elb
+        and w.ip = p.ip
+    left join address_vpcs as v
+        on hour_of(c.minute) = v.hour
+        and w.ip = v.ip
+    where coalesce(p.vpc, v.vpc) is null
 ),
 
 at_hour as (
@@ -101,8 +132,9 @@ addresses as (
         count(distinct h.node) as nodes,
         min(h.node) as only_node,
         string_agg(distinct h.shown, ', ' order by h.shown) as names,
-        string_agg(distinct h.reason, ' and ' order by h.reason)
-            filter (h.node is not null and h.reason <> 'a node was seen here') as reasons
+        string_agg(distinct h.reason, ' and ' order by h.reason) filter (h.node is not null) as reasons,
+        bool_or(h.reason = 'a load balancer''s client') as is_placeless,
+        (select count(distinct x.vpc) from at_hour as x) as vpcs
     from at_hour as h
     group by h.ip, h.vpc, h.hour
 )
@@ -151,19 +183,28 @@ select
     a.ip,
     'address',
     case
+        when g.name is not null then g.name
+        when a.is_placeless then key_name('/' || a.ip)
+        when d.reason is not null then null
         when a.nodes = 1 then a.names
         when a.nodes = 0 then key_name(coalesce(a.vpc, '') || '/' || a.ip)
     end,
     case
+        when g.node is not null then g.node
+        when a.is_placeless then '/' || a.ip
+        when d.reason is not null then null
         when a.nodes = 1 then a.only_node
         when a.nodes = 0 then coalesce(a.vpc, '') || '/' || a.ip
     end,
     coalesce(
-        (select any_value(o.reason) from address_overrides as o where o.hour = a.hour and o.vpc = a.vpc and o.ip = a.ip),
+        g.reason,
         case
+            when a.is_placeless
+                then 'kept apart: its load balancer''s log says no VPC, nor do flow records; VPCs with the address: ' || a.vpcs
             when a.nodes > 1 then 'kept apart: shared by ' || a.names
-            when a.nodes = 0 then 'only flow records show it'
-            else coalesce(a.reasons, 'the other address of an interface, or a load balancer''s node')
+            when d.reason is not null then d.reason
+            when a.nodes = 0 then 'only its address is known: nobody signed from here, no service answered here'
+            else a.reasons
         end
     ),
     a.vpc,
@@ -171,4 +212,12 @@ select
     null,
     null
 from addresses as a
+left join address_overrides as g
+    on a.hour = g.hour
+    and a.vpc = g.vpc
+    and a.ip = g.ip
+left join address_doubts as d
+    on a.hour = d.hour
+    and a.vpc = d.vpc
+    and a.ip = d.ip
 order by kind, id, vpc

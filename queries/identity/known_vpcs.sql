@@ -1,0 +1,23 @@
+-- The VPC of an address in an hour, where exactly one VPC is known to have had it.
+with seen as (
+    select
+        hour,
+        ip,
+        vpc
+    from endpoint_hours
+    where vpc is not null
+    union
+    select
+        hour,
+        ip,
+        vpc
+    from interface_addresses
+)
+
+select
+    hour,
+    ip,
+    min(vpc) as vpc
+from seen
+group by hour, ip
+having count(distinct vpc) = 1
