@@ -52,7 +52,7 @@ class Run:
         """`start`, `end`: epoch seconds; `rps`: requests per second at the edge; `fault`: kind of the one to place."""
         self.rng = Random(f"traffic-{seed}")
         self.start, self.end, self.rps = start, end, rps
-        self.topology: Topology = EstateBuilder(seed, start, end, services).build()
+        self.topology: Topology = EstateBuilder(seed, start, end, services, all_deploy=fault is None).build()
         self.incidents = Incidents(self.topology, start, end, kinds)
         self.tally = Tally()
         self.world = World(self.topology, self.incidents, self.tally, self.rng)
