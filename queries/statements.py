@@ -13,7 +13,7 @@ from typing import Any
 from ingest.lake import vocabulary
 from queries.header import split_header
 
-MACROS = ("names", "addresses", "quantiles", "time", "deliveries")
+MACROS = ("names", "addresses", "quantiles", "more_than_usual", "time", "deliveries")
 MACROS_ON_VIEWS = ("direct_connections",)
 IDENTITY = (
     "alb_nodes",
