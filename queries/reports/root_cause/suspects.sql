@@ -182,9 +182,11 @@ judged as (
     left join usual_counts as c
         on a.caller = c.caller
         and a.callee = c.callee
+    -- The rollup of latency holds refused requests too: after many of them it says nothing of the work.
     left join usual_latency as l
         on a.caller = l.caller
         and a.callee = l.callee
+        and coalesce(c.denied / c.n, 0) < 0.1
 ),
 
 onsets as (
@@ -287,6 +289,7 @@ received as (
     select
         callee as node,
         sum(failing) as failing,
+        sum(slow) as slow,
         sum(added_ms) as added_ms
     from worse
     group by callee
@@ -296,8 +299,15 @@ explained as (
     select
         w.*,
         coalesce(b.guessed, false) as guessed,
-        least(1, coalesce(b.failing / nullif(r.failing, 0), 0)) as failing_explained,
-        least(1, coalesce(b.added_ms / nullif(r.added_ms, 0), 0)) as slow_explained,
+        case when b.guessed then 0.75 else 1 end * least(1, coalesce(b.failing / nullif(r.failing, 0), 0)) as failing_explained,
+        -- A failure further down costs time as well: waits and retries, of which no log tells.
+        case when b.guessed then 0.75 else 1 end * least(
+            1,
+            greatest(
+                coalesce(b.added_ms / nullif(r.added_ms, 0), 0),
+                coalesce(b.failing / nullif(r.failing + r.slow, 0), 0)
+            )
+        ) as slow_explained,
         o.worse_from
     from worse as w
     inner join received as r
@@ -314,7 +324,7 @@ weighed as (
     select
         x.*,
         x.refused + x.failing * (1 - x.failing_explained) + x.slow * (1 - x.slow_explained) as own_excess,
-        1 / (1 + coalesce((epoch(x.worse_from) - epoch(min(x.worse_from) over ())) / 60, 30) / 30) as earliness
+        1 / (1 + coalesce((epoch(x.worse_from) - epoch(min(x.worse_from) over ())) / 60, 0) / 30) as earliness
     from explained as x
 )
 
