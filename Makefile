@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile -q pyproject.toml --group build --universal --p
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev demo test check check-docs docs format lock build bench soak clean
+.PHONY: help setup setup-dev demo test check check-docs docs format lock build bench bench-root-cause soak clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -77,6 +77,9 @@ build: setup-dev ## Wheel and source distribution in dist/
 
 bench: setup-dev ## Ingest speed against bare gunzip and Parquet write
 	$(BIN)/python -m bench
+
+bench-root-cause: setup-dev ## How often suspects names the true edge, beside BARO (BARO=python that has RCAEval)
+	$(BIN)/python -m bench.root_cause $(if $(BARO),--baro $(BARO))
 
 soak: setup-dev ## Compactors race each other and an appender, 20 rounds, counts exact; growth of the ledger
 	$(BIN)/python -m bench.soak_compaction

@@ -63,10 +63,10 @@ class Incident:
         return START + timedelta(minutes=MINUTES)
 
 
-def make(seed: int, folder: Path) -> Incident:
-    """The incident of a seed, in `folder`; one that is there already is taken as it is."""
+def make(seed: int, folder: Path, most_services: int = 40) -> Incident:
+    """The incident of a seed, in a system of 14 to `most_services`; one that is in `folder` is taken as it is."""
     rng = Random(f"incident-{seed}")
-    kind, services, rps = FAULTS[seed % len(FAULTS)], rng.randint(14, 40), rng.uniform(0.4, 0.7)
+    kind, services, rps = FAULTS[seed % len(FAULTS)], rng.randint(14, most_services), rng.uniform(0.4, 0.7)
     logs, requests = folder / "logs", folder / "requests.jsonl.gz"
     lake = Lake(str(folder / "lake"))
     if not (folder / "truth.json").exists():

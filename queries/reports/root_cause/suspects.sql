@@ -2,12 +2,16 @@
 -- title = "Suspects"
 -- question = "Which edge explains that a service fails or is slow in this window?"
 -- about = """
--- Every edge downstream of the service (all edges without one), compared with the window before. Its excess: failures and
--- refusals above the share it had, and slow answers above the p99 it had. From that is taken what the callee's own downstream
--- edges explain, in failures and in added milliseconds. The rest, own_excess, is weighted by who got worse first. verdict
--- suspect: most of the excess is its own; passed_on: most of it comes from further down; unclear: the callee's own calls are
--- not told in the logs (its role and its service are kept apart, or it never calls), so further down cannot be looked at and
--- the callee is the last that can be named. No row: nothing got worse."""
+-- Every edge downstream of the service (all edges without one), compared with what was before: counts of the minutes before,
+-- latency of the whole hours before (where they hold fewer than 20 requests, of the begun hour less the window's own). Its
+-- excess: failures and refusals above the share they had, and answers slower than 1.2 times the p90 it had; what three
+-- standard errors explain is no excess. From that is taken what got worse over the callee's own calls: failures, and added
+-- milliseconds. A callee that calls nobody may call under a name that is kept apart (NAT, shared hosts): then calls of
+-- whoever may be it, by VPC and address, explain up to three quarters. The rest, own_excess, is weighted by its share of the
+-- excess and by who got worse first. verdict suspect: most of the excess is its own; passed_on: most comes from further down;
+-- unclear: most may come from further down, over calls of a name that may or may not be the callee's. An edge that was
+-- refused before has no latency to compare with. No row: nothing got worse beyond chance."""
+-- history_hours = 24
 -- [params]
 -- since = { type = "timestamptz", about = "start of the failing window" }
 -- until = { type = "timestamptz", about = "its end, exclusive" }
@@ -20,15 +24,15 @@
 -- caller = { type = "varchar", about = "display name of the caller's node" }
 -- callee = { type = "varchar", about = "display name of the callee's node" }
 -- kind = { type = "varchar", about = "denied, failing or slow: what most of the excess is" }
--- score = { type = "double", about = "own excess as a share of all edges' own excess, later ones weighing less, 0 to 1" }
--- excess = { type = "double", about = "failed, refused and slow requests above what was usual" }
--- own_excess = { type = "double", about = "of these, not explained by the callee's own downstream" }
+-- score = { type = "double", about = "own_excess x its share of excess x earliness, as a share of all edges', 0 to 1" }
+-- excess = { type = "double", about = "failed, refused and slow requests above what was usual, chance left out" }
+-- own_excess = { type = "double", about = "of these, not explained by further down" }
 -- requests = { type = "bigint", about = "requests in the window" }
 -- failed_share = { type = "double", about = "failed or refused / requests now" }
 -- failed_share_before = { type = "double", about = "the same before" }
--- mean_ms = { type = "double", about = "mean latency now, ms" }
--- mean_before_ms = { type = "double", about = "the same before" }
--- worse_from = { type = "timestamp with time zone", about = "first minute with more bad requests than usual" }
+-- mean_ms = { type = "double", about = "mean latency now, ms, failures included" }
+-- mean_before_ms = { type = "double", about = "the same before, from the rollup" }
+-- worse_from = { type = "timestamp with time zone", about = "first minute that stands out: two bad requests and a tenth more than usual; NULL: none does" }
 -- downstream = { type = "bigint", about = "edges that the callee calls over, as far as the logs tell" }
 -- ---
 with recursive called as (
@@ -247,7 +251,10 @@ aliases as (
     from asked as t
     inner join asked as s
         on t.target_vpc = s.caller_vpc
-        and (t.target_ip = s.caller_ip or s.caller_ip not in (select a.target_ip from asked as a where a.target_ip is not null))
+        and (
+            t.target_ip = s.caller_ip
+            or s.caller_ip not in (select a.target_ip from asked as a where a.target_ip is not null)
+        )
     where t.callee not in (select c.caller from called as c)
         and s.caller not in (select c.callee from called as c)
         and not exists (
@@ -299,7 +306,8 @@ explained as (
     select
         w.*,
         coalesce(b.guessed, false) as guessed,
-        case when b.guessed then 0.75 else 1 end * least(1, coalesce(b.failing / nullif(r.failing, 0), 0)) as failing_explained,
+        case when b.guessed then 0.75 else 1 end
+            * least(1, coalesce(b.failing / nullif(r.failing, 0), 0)) as failing_explained,
         -- A failure further down costs time as well: waits and retries, of which no log tells.
         case when b.guessed then 0.75 else 1 end * least(
             1,
