@@ -13,7 +13,8 @@ COMPILE := $(BIN)/uv pip compile -q pyproject.toml --group build --universal --p
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev demo test check check-docs docs format lock build bench bench-ingest bench-identity soak clean
+.PHONY: help setup setup-dev demo test check check-docs docs format lock build bench bench-ingest bench-identity \
+	bench-root-cause soak clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -83,6 +84,9 @@ bench-ingest: setup-dev ## Ingest of 1 GB a format beside other engines and pars
 
 bench-identity: setup-dev ## Share of generated requests with the true caller and callee, of 50 services
 	$(BIN)/python -m bench.identity
+
+bench-root-cause: setup-dev ## How often suspects names the true edge, beside BARO (BARO=python that has RCAEval)
+	$(BIN)/python -m bench.root_cause $(if $(BARO),--baro $(BARO))
 
 soak: setup-dev ## Compactors race each other and an appender, 20 rounds, counts exact; growth of the ledger
 	$(BIN)/python -m bench.soak_compaction

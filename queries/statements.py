@@ -13,7 +13,7 @@ from typing import Any
 from ingest.lake import vocabulary
 from queries.header import split_header
 
-MACROS = ("names", "addresses", "quantiles", "time", "deliveries", "guide")
+MACROS = ("names", "addresses", "quantiles", "more_than_usual", "time", "deliveries", "guide")
 MACROS_ON_VIEWS = (
     "called_vpcs",
     "direct_connections",

@@ -12,6 +12,7 @@ HERE = Path(__file__).resolve().parent
 if __package__ in (None, ""):
     sys.path.insert(0, str(HERE.parent))
 
+from sample_logs.simulation.faults import FAULTS  # noqa: E402
 from sample_logs.simulation.incidents import KINDS  # noqa: E402
 from sample_logs.simulation.load import FORMATS, write_load  # noqa: E402
 from sample_logs.simulation.run import simulate  # noqa: E402
@@ -35,6 +36,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--services", type=int, default=14, help="14 to 50")
     parser.add_argument("--incidents", default="all", help=f"all, none, or some of: {','.join(KINDS)}")
+    parser.add_argument(
+        "--fault", choices=FAULTS, help="also place one fault of this kind on an edge chosen by the seed"
+    )
     parser.add_argument(
         "--ground-truth", type=Path, help="also write the true caller and callee of each request, as .jsonl.gz"
     )
@@ -77,6 +81,7 @@ def main(argv: list[str] | None = None) -> int:
             incidents=kinds,
             ground_truth=options.ground_truth,
             crowded=options.crowded,
+            fault=options.fault,
         )
     except ValueError as error:
         print(f"generate.py: {error}", file=sys.stderr)

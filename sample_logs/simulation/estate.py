@@ -93,8 +93,13 @@ CHILD_PARENTS = ("gateway", "orders", "catalog", "shipping", "payments")
 class EstateBuilder:
     """Builds one `Topology` from a seed: the same seed gives the same estate."""
 
-    def __init__(self, seed: int, start: float, end: float, services: int) -> None:
-        """`start`, `end`: epoch seconds of the simulated time; `services`: 14 or more."""
+    def __init__(self, seed: int, start: float, end: float, services: int, all_deploy: bool = True) -> None:
+        """`start`, `end`: epoch seconds of the simulated time; `services`: 14 or more.
+
+        `all_deploy`: every service that may move does so in this run, however short it is; else as many as three hours
+        would leave for its length, and freed addresses rest as long as in three hours.
+        """
+        self.all_deploy = all_deploy
         self.rng = Random(f"estate-{seed}")
         self.start, self.end, self.count = start, end, max(services, len(DESIGN))
         self.vpcs: dict[str, Vpc] = {}
@@ -229,7 +234,7 @@ class EstateBuilder:
         if sibling is not None:
             host = sibling
         else:
-            rest = min(2100.0, (self.end - self.start) * 0.2)
+            rest = min(2100.0, (self.end - self.start) * 0.2) if self.all_deploy else 2100.0
             ipv4 = vpc.take_address(service.name, start, rest)
             if service.platform == "pod":
                 host = Host(vpc, ipv4, vpc.ipv6(ipv4), self._node(vpc, ipv4))
@@ -262,7 +267,8 @@ class EstateBuilder:
         times = [self.start + length * (0.08 + 0.84 * (i + 0.5) / len(movable)) for i in range(len(movable))]
         order = movable[:]
         self.rng.shuffle(order)
-        for at, service in zip(times, order, strict=True):
+        share = 1.0 if self.all_deploy else min(1.0, length / 10_800)
+        for at, service in list(zip(times, order, strict=True))[:: round(1 / share)]:
             old = service.live(at)
             for number, task in enumerate(old):
                 begin = at + 20 * number

@@ -13,6 +13,7 @@ from . import lattice
 from .crowd import Crowd
 from .delivery import Delivery
 from .estate import EstateBuilder
+from .faults import place
 from .flows import Leg, health_checks
 from .incidents import KINDS, Incident, Incidents
 from .tally import Tally
@@ -40,15 +41,29 @@ class Run:
     """The arrivals of one run. Every random choice comes from the seed."""
 
     def __init__(
-        self, seed: int, start: float, end: float, rps: float, services: int, kinds: list[str], crowded: bool = False
+        self,
+        seed: int,
+        start: float,
+        end: float,
+        rps: float,
+        services: int,
+        kinds: list[str],
+        crowded: bool = False,
+        fault: str | None = None,
     ) -> None:
-        """`start`, `end`: epoch seconds; `rps`: requests per second at the edge; `crowded`: see `Crowd`."""
+        """`start`, `end`: epoch seconds; `rps`: requests per second at the edge.
+
+        `crowded`: see `Crowd`; `fault`: kind of the one to place.
+        """
         self.rng = Random(f"traffic-{seed}")
         self.start, self.end, self.rps = start, end, rps
-        self.topology: Topology = EstateBuilder(seed, start, end, services).build()
+        self.topology: Topology = EstateBuilder(seed, start, end, services, all_deploy=fault is None).build()
         self.incidents = Incidents(self.topology, start, end, kinds)
         self.tally = Tally()
         self.world = World(self.topology, self.incidents, self.tally, self.rng)
+        if fault is not None:
+            arriving = [(caller, callee, rps * share, read) for caller, callee, share, read in ARRIVALS]
+            self.world.fault = place(fault, self.topology, seed, start, end, arriving)
         self.traffic = Traffic(self.world)
         self.crowd = Crowd(self.world, seed, start, end) if crowded else None
 
@@ -202,12 +217,14 @@ def simulate(
     incidents: list[str] | None = None,
     ground_truth: Path | None = None,
     crowded: bool = False,
+    fault: str | None = None,
 ) -> Truth:
     """Writes the logs of one run and `truth.json` under `out`; returns the truth.
 
     `start` is in epoch seconds (UTC, whole five minutes); `incidents` None is all of them, an empty list none.
     `ground_truth`: a `.jsonl.gz` file with the true caller and callee of every logged request; `crowded`: with callers
-    that share addresses with others. Raises ValueError for an unknown incident or an unaligned start.
+    that share addresses with others; `fault`: a kind of which one is placed on an edge chosen by `seed`, and told in the
+    truth. Raises ValueError for an unknown incident or fault, or an unaligned start.
     """
     kinds = list(KINDS) if incidents is None else incidents
     unknown = [kind for kind in kinds if kind not in KINDS]
@@ -216,11 +233,13 @@ def simulate(
     if start % 300 or minutes % 5 or minutes < 10:
         raise ValueError("start must be a whole five minutes and minutes a multiple of 5, 10 or more")
     end = start + minutes * 60
-    run = Run(seed, start, end, rps, services, kinds, crowded)
+    run = Run(seed, start, end, rps, services, kinds, crowded, fault)
     run.play()
     delivery = Delivery(run.topology, run.incidents, run.tally, Random(f"delivery-{seed}"), int(start), int(end))
     delivery.write(out)
     truth = describe(run.topology, run.incidents, run.tally, delivery, seed, start, end)
+    if run.world.fault is not None:
+        truth.content["faults"] = [run.world.fault.truth()]
     (out / "truth.json").write_text(truth.text())
     if ground_truth is not None:
         body = "".join(json.dumps(request, separators=(",", ":")) + "\n" for request in run.tally.requests)

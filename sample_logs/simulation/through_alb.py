@@ -8,6 +8,8 @@ from .topology import Host, LoadBalancer, Source
 from .work import Answer, Work
 from .world import Request, World, show
 
+LOST = ("-1", "-1", "-1")  # processing times of a request that no target answered
+
 
 class ThroughAlb:
     """Carries requests through load balancers."""
@@ -98,12 +100,16 @@ class ThroughAlb:
         rng, tally, connections, service = self.world.rng, self.world.tally, self.world.connections, request.service
         task = rng.choice(service.live(at))
         sent = at + rng.uniform(0.0004, 0.0019)
+        fault = self.world.fault
+        cut = fault.cuts(request.source.name, service.name, at) if fault else None
+        if fault is not None:
+            sent += fault.delays(request.source.name, service.name, at)
         leg = connections.take(
             ("alb", node.ipv4, id(task)),
             sent,
             lambda: connections.dial(node, task.host.ipv4, task.host.eni, sent - 0.0004, task.port),
         )
-        answer = self.work.serve(request, task, sent)
+        answer = self.work.serve(request, task, sent) if cut is None else Answer(cut[1], None, sent + cut[2], 180)
         leg.carry(sent, answer.done, (request.octets + 160, answer.octets))
         done = answer.done + rng.uniform(0.0001, 0.0009)
         root = f"Root=1-{int(at):08x}-{rng.getrandbits(96):024x}"
@@ -113,9 +119,11 @@ class ThroughAlb:
             done=done,
             client=f"{client.ip}:{client.port}",
             target=f"{task.host.ipv4}:{task.port}",
-            times=(f"{sent - at:.3f}", f"{answer.done - sent:.3f}", f"{done - answer.done:.3f}"),
+            times=(f"{sent - at:.3f}", f"{answer.done - sent:.3f}", f"{done - answer.done:.3f}")
+            if cut is None
+            else LOST,
             status=answer.status,
-            target_status=str(answer.status),
+            target_status=str(answer.status) if cut is None else "-",
             octets=(request.octets, answer.octets),
             method=request.method,
             host=host,

@@ -107,6 +107,11 @@ class ThroughLattice:
 
     def _refuse(self, request: Request, at: float, connection: Connection) -> Passage | None:
         """The refusal an incident brings, else None."""
+        fault = self.world.fault
+        reason = fault.refuses(request.source.name, request.service.name, at) if fault else ""
+        if reason:
+            done = at + self.world.rng.uniform(0.001, 0.004)
+            return Passage(403, 318, done, denied=reason, failure="ClientAccessDenied")
         refusal = self.world.incidents.denial(at, request.source.name, request.service.name)
         if refusal is None:
             return None
@@ -120,12 +125,18 @@ class ThroughLattice:
     def _pass(self, request: Request, at: float, host: str) -> Passage:
         """To a target and back."""
         rng, service, connections = self.world.rng, request.service, self.world.connections
-        task, group = self._target(service, at)
+        task, group = self._target(request, at)
         sent = at + 0.001 + rng.expovariate(900)
+        fault = self.world.fault
         if service.lb is not None:
             node = rng.choice(service.lb.nodes)
             answer = self.through_alb.for_lattice(service.lb, request, sent, node, host)
             return Passage(answer.status, answer.octets, answer.done, sent, f"{node.ipv4}:443", group)
+        cut = fault.cuts(request.source.name, service.name, at) if fault else None
+        if cut is not None:
+            return Passage(500, 180, sent + cut[2], sent, group=group, failure=cut[0])
+        if fault is not None:
+            sent += fault.delays(request.source.name, service.name, at)
         if self._unreachable(service, task, sent):
             return Passage(500, 180, sent + 0.003, sent, group=group, failure="TargetConnectionError")
         address = task.host.ipv6 if service.ipv6_targets else task.host.ipv4
@@ -139,8 +150,11 @@ class ThroughLattice:
         target = f"{address}:{task.port}"
         return Passage(answer.status, answer.octets, answer.done, sent, target, group, grpc_status=answer.grpc_status)
 
-    def _target(self, service: Service, at: float) -> tuple[Task, str]:
-        rng = self.world.rng
+    def _target(self, request: Request, at: float) -> tuple[Task, str]:
+        rng, service, fault = self.world.rng, request.service, self.world.fault
+        canary = fault.takes(request.source.name, service.name, at) if fault else None
+        if canary is not None:
+            return canary, service.canary_target_group_arn
         bad = service.canaries and self.world.incidents.at("canary_bad", at, callee=service.name)
         if bad and rng.random() < 0.1:
             return rng.choice(service.canaries), service.canary_target_group_arn

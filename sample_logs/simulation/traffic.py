@@ -30,7 +30,8 @@ class Traffic:
         service = self.world.topology.services[callee]
         status, done = self._attempt(source, service, at, read, bare, once)
         storm = self.world.incidents.at("retry_storm", at, source.name, callee)
-        for _ in range(5 if storm else 0):
+        fault = self.world.fault
+        for _ in range(5 if storm else fault.again(source.name, callee, at) if fault else 0):
             if status < 500:
                 break
             status, done = self._attempt(source, service, done + self.world.rng.uniform(0.01, 0.08), read, bare, once)

@@ -36,6 +36,9 @@ class Work:
         if slow is not None:
             own *= 40
             slow.count += 1
+        fault = self.world.fault
+        if fault is not None:
+            own *= fault.slows(request.source.name, service.name, task, at)
         if service.name == "ledger":
             self._ask_database(task, at + own * 0.2, own * 0.6)
         out = 300 + rng.randrange(2600)
@@ -44,6 +47,8 @@ class Work:
             out, own = rng.randrange(180, 400) * 1_000_000, own + 2.5
             large.count += 1
         status, done = self._own_status(service, task, at), at + own * 0.6
+        if fault is not None:
+            status = fault.answers(request.source.name, service.name, task, at) or status
         if status >= 500:
             return Answer(status, None, done, 190)
         failed = False
@@ -51,7 +56,8 @@ class Work:
         for call in request.calls:
             if rng.random() < call.probability:
                 answer, done = self.call(caller, call.callee, done, call.read)
-                failed = failed or (call.critical and answer >= 500)
+                refused = fault is not None and answer in (0, 403)
+                failed = failed or (call.critical and (answer >= 500 or refused))
         done += own * 0.4
         if failed:
             return Answer(500, None, done, 210)

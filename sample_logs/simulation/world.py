@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from .connections import Connections
+from .faults import Fault
 from .incidents import Incident, Incidents
 from .tally import Tally
 from .topology import Caller, Downstream, Service, Source, Task, Topology
@@ -35,6 +36,7 @@ class World:
     incidents: Incidents
     tally: Tally
     rng: Random
+    fault: Fault | None = None
     connections: Connections = field(init=False)
 
     def __post_init__(self) -> None:

@@ -2,12 +2,16 @@
 -- title = "Suspects"
 -- question = "Which edge explains that a service fails or is slow in this window?"
 -- about = """
--- Every edge downstream of the service (all edges without one), compared with the window before. Its excess: failures and
--- refusals above the share it had, and slow answers above the p99 it had. From that is taken what the callee's own downstream
--- edges explain, in failures and in added milliseconds. The rest, own_excess, is weighted by who got worse first. verdict
--- suspect: most of the excess is its own; passed_on: most of it comes from further down; unclear: the callee's own calls are
--- not told in the logs (its role and its service are kept apart, or it never calls), so further down cannot be looked at and
--- the callee is the last that can be named. No row: nothing got worse."""
+-- Every edge downstream of the service (all edges without one), compared with what was before: counts of the minutes before,
+-- latency of the whole hours before (where they hold fewer than 20 requests, of the begun hour less the window's own). Its
+-- excess: failures and refusals above the share they had, and answers slower than 1.2 times the p90 it had; what three
+-- standard errors explain is no excess. From that is taken what got worse over the callee's own calls: failures, and added
+-- milliseconds. A callee that calls nobody may call under a name that is kept apart (NAT, shared hosts): then calls of
+-- whoever may be it, by VPC and address, explain up to three quarters. The rest, own_excess, is weighted by its share of the
+-- excess and by who got worse first. verdict suspect: most of the excess is its own; passed_on: most comes from further down;
+-- unclear: most may come from further down, over calls of a name that may or may not be the callee's. An edge that was
+-- refused before has no latency to compare with. No row: nothing got worse beyond chance."""
+-- history_hours = 24
 -- [params]
 -- since = { type = "timestamptz", about = "start of the failing window" }
 -- until = { type = "timestamptz", about = "its end, exclusive" }
@@ -20,118 +24,195 @@
 -- caller = { type = "varchar", about = "display name of the caller's node" }
 -- callee = { type = "varchar", about = "display name of the callee's node" }
 -- kind = { type = "varchar", about = "denied, failing or slow: what most of the excess is" }
--- score = { type = "double", about = "own excess as a share of all edges' own excess, later ones weighing less, 0 to 1" }
--- excess = { type = "double", about = "failed, refused and slow requests above what was usual" }
--- own_excess = { type = "double", about = "of these, not explained by the callee's own downstream" }
+-- score = { type = "double", about = "own_excess x its share of excess x earliness, as a share of all edges', 0 to 1" }
+-- excess = { type = "double", about = "failed, refused and slow requests above what was usual, chance left out" }
+-- own_excess = { type = "double", about = "of these, not explained by further down" }
 -- requests = { type = "bigint", about = "requests in the window" }
 -- failed_share = { type = "double", about = "failed or refused / requests now" }
 -- failed_share_before = { type = "double", about = "the same before" }
--- mean_ms = { type = "double", about = "mean latency now, ms" }
--- mean_before_ms = { type = "double", about = "the same before" }
--- worse_from = { type = "timestamp with time zone", about = "first minute with more bad requests than usual" }
+-- mean_ms = { type = "double", about = "mean latency now, ms, failures included" }
+-- mean_before_ms = { type = "double", about = "the same before, from the rollup" }
+-- worse_from = { type = "timestamp with time zone", about = "first minute that stands out: two bad requests and a tenth more than usual; NULL: none does" }
 -- downstream = { type = "bigint", about = "edges that the callee calls over, as far as the logs tell" }
 -- ---
-with recursive below as (
+with recursive called as (
     select distinct
         c.caller,
-        c.callee,
-        1 as depth
+        c.callee
     from calls as c
     where c.minute >= $since - to_minutes($before_minutes)
         and c.minute < $until
-        and (c.caller = $only_service or $only_service is null)
-    union
-    select
-        c.caller,
-        c.callee,
-        b.depth + 1
-    from below as b
-    inner join (
-        select distinct
-            x.caller,
-            x.callee
-        from calls as x
-        where x.minute >= $since - to_minutes($before_minutes)
-            and x.minute < $until
-    ) as c
-        on b.callee = c.caller
-    where b.depth < 6
-        and $only_service is not null
 ),
 
-edges_below as (
-    select distinct
+-- Who is asked, however indirectly, because of a caller.
+reached as (
+    select
         caller,
-        callee
-    from below
+        callee as node
+    from called
+    union
+    select
+        r.caller,
+        c.callee
+    from reached as r
+    inner join called as c
+        on r.node = c.caller
 ),
 
 asked as (
     select
         r.caller,
         r.callee,
-        minute_of(r.time) as minute,
-        r.time >= $since as is_now,
+        r.time,
+        r.kind in ('http', 'grpc') as timed,
         r.latency_ms,
+        latency_bucket(r.latency_ms) as bucket,
         r.outcome in ('server_error', 'no_response') as failed,
-        r.outcome = 'denied' as denied
+        r.outcome = 'denied' as denied,
+        r.caller_vpc,
+        r.caller_ip,
+        r.target_vpc,
+        r.target_ip
     from edge_requests as r
-    inner join edges_below as e
-        on r.caller = e.caller
-        and r.callee = e.callee
-    where r.time >= $since - to_minutes($before_minutes)
+    where r.time >= $since
         and r.time < $until
+        and (
+            $only_service is null
+            or r.caller = $only_service
+            or r.caller in (select x.node from reached as x where x.caller = $only_service)
+        )
 ),
 
-usual as (
+usual_counts as (
+    select
+        c.caller,
+        c.callee,
+        sum(c.requests) as n,
+        sum(c.server_errors + c.no_response) as failed,
+        sum(c.denied) as denied
+    from calls as c
+    where c.minute >= $since - to_minutes($before_minutes)
+        and c.minute + interval 1 minute <= $since
+    group by c.caller, c.callee
+),
+
+-- Latency before is known by the hour: the hours before the one in which the window begins and, for an edge of which they
+-- hold too little, that hour less the window's own.
+past_hours as (
+    select
+        l.caller,
+        l.callee,
+        l.bucket,
+        l.hour < hour_of($since) as whole,
+        l.requests as n
+    from latencies as l
+    where l.part = 'total'
+        and l.hour between hour_of($since - to_minutes($before_minutes)) and hour_of($since)
+    union all
     select
         a.caller,
         a.callee,
-        count(*) as n,
-        avg(a.failed::integer) as failed,
-        avg(a.denied::integer) as denied,
-        avg(a.latency_ms) filter (not a.failed and not a.denied) as mean_ms,
-        quantile_cont(a.latency_ms, 0.99) filter (not a.failed and not a.denied) as p99_ms
+        a.bucket,
+        false as whole,
+        -1 as n
     from asked as a
-    where not a.is_now
-    group by a.caller, a.callee
+    where a.time < hour_of($since) + interval 1 hour
+        and a.timed
+        and a.bucket is not null
+),
+
+past_buckets as (
+    select
+        h.caller,
+        h.callee,
+        h.bucket,
+        sum(h.n) as n
+    from past_hours as h
+    inner join (
+        select
+            x.caller,
+            x.callee,
+            coalesce(sum(x.n) filter (x.whole), 0) >= 20 as enough
+        from past_hours as x
+        group by x.caller, x.callee
+    ) as w
+        on h.caller = w.caller
+        and h.callee = w.callee
+    where h.whole or not w.enough
+    group by h.caller, h.callee, h.bucket
+    having sum(h.n) > 0
+),
+
+slow_limits as (
+    select
+        b.caller,
+        b.callee,
+        1.2 * p90(b.bucket, b.n) as ms
+    from past_buckets as b
+    group by b.caller, b.callee
+),
+
+usual_latency as (
+    select
+        b.caller,
+        b.callee,
+        any_value(l.ms) as slow_from_ms,
+        sum(b.n) as n,
+        coalesce(sum(b.n) filter (bucket_ms(b.bucket) > l.ms), 0) as slow,
+        sum(b.n * bucket_ms(b.bucket)) / sum(b.n) as mean_ms
+    from past_buckets as b
+    inner join slow_limits as l
+        on b.caller = l.caller
+        and b.callee = l.callee
+    group by b.caller, b.callee
 ),
 
 judged as (
     select
-        a.*,
-        not a.failed and not a.denied and a.latency_ms > 1.2 * u.p99_ms + 5 as slow,
-        u.n as n_before,
-        u.failed as failed_before,
-        u.denied as denied_before,
-        u.mean_ms as mean_before
+        a.caller,
+        a.callee,
+        minute_of(a.time) as minute,
+        a.failed,
+        a.denied,
+        coalesce(not a.failed and not a.denied and bucket_ms(a.bucket) > l.slow_from_ms, false) as slow,
+        case when a.timed and not a.denied then a.latency_ms end as ms,
+        c.n as n_before,
+        c.failed as failed_before,
+        c.denied as denied_before,
+        l.n as timed_before,
+        l.slow as slow_before,
+        l.mean_ms as mean_before_ms
     from asked as a
-    left join usual as u
-        on a.caller = u.caller
-        and a.callee = u.callee
-    where a.is_now
-),
-
-minutes as (
-    select
-        caller,
-        callee,
-        minute,
-        greatest(count(*) filter (failed) - count(*) * coalesce(any_value(failed_before), 0), 0)
-            + greatest(count(*) filter (denied) - count(*) * coalesce(any_value(denied_before), 0), 0)
-            + count(*) filter (slow) as excess,
-        count(*) as n
-    from judged
-    group by all
+    left join usual_counts as c
+        on a.caller = c.caller
+        and a.callee = c.callee
+    -- The rollup of latency holds refused requests too: after many of them it says nothing of the work.
+    left join usual_latency as l
+        on a.caller = l.caller
+        and a.callee = l.callee
+        and coalesce(c.denied / c.n, 0) < 0.1
 ),
 
 onsets as (
     select
-        caller,
-        callee,
-        min(minute) filter (excess >= 2 and excess >= 0.1 * n) as worse_from
-    from minutes
-    group by caller, callee
+        m.caller,
+        m.callee,
+        min(m.minute) as worse_from
+    from (
+        select
+            caller,
+            callee,
+            minute,
+            count(*) as n,
+            count(*) filter (failed) - count(*) * coalesce(any_value(failed_before / n_before), 0)
+                + count(*) filter (denied) - count(*) * coalesce(any_value(denied_before / n_before), 0)
+                + count(*) filter (slow) - count(*) * coalesce(any_value(slow_before / timed_before), 0) as bad
+        from judged
+        group by caller, callee, minute
+    ) as m
+    where m.bad >= 2
+        and m.bad >= 0.1 * m.n
+    group by m.caller, m.callee
 ),
 
 edges as (
@@ -139,72 +220,130 @@ edges as (
         j.caller,
         j.callee,
         count(*) as n,
-        greatest(count(*) filter (j.failed) - count(*) * coalesce(any_value(j.failed_before), 0), 0) as failing,
-        greatest(count(*) filter (j.denied) - count(*) * coalesce(any_value(j.denied_before), 0), 0) as refused,
-        greatest(count(*) filter (j.slow) - 0.01 * count(*), 0) as slow,
+        any_value(j.n_before) as n_before,
+        more_than_usual(count(*) filter (j.failed), count(*), any_value(j.failed_before), any_value(j.n_before)) as failing,
+        more_than_usual(count(*) filter (j.denied), count(*), any_value(j.denied_before), any_value(j.n_before)) as refused,
+        more_than_usual(count(*) filter (j.slow), count(*), any_value(j.slow_before), any_value(j.timed_before)) as slow,
         avg((j.failed or j.denied)::integer) as failed_share,
-        any_value(j.failed_before) + any_value(j.denied_before) as failed_share_before,
-        avg(j.latency_ms) filter (not j.failed and not j.denied) as mean_ms,
-        any_value(j.mean_before) as mean_before_ms
+        any_value((j.failed_before + j.denied_before) / j.n_before) as failed_share_before,
+        avg(j.ms) as mean_ms,
+        any_value(j.mean_before_ms) as mean_before_ms
     from judged as j
     group by j.caller, j.callee
 ),
 
--- What a node's own calls bring to those who call it: failures, and milliseconds per request that it answers.
+-- What got worse, and the milliseconds that it added to its callers' work.
+worse as (
+    select
+        e.*,
+        e.failing + e.refused + e.slow as excess,
+        greatest((e.mean_ms - e.mean_before_ms) * e.n, 0) as added_ms
+    from edges as e
+    where e.failing + e.refused + e.slow > 0
+),
+
+-- A callee that calls nobody may call under a name that is kept apart: that of a caller whom nobody calls, whose calls do
+-- not lead back to the callee, and who calls from the callee's own addresses, or from its VPC and no target's address.
+aliases as (
+    select distinct
+        t.callee as node,
+        s.caller as caller
+    from asked as t
+    inner join asked as s
+        on t.target_vpc = s.caller_vpc
+        and (
+            t.target_ip = s.caller_ip
+            or s.caller_ip not in (select a.target_ip from asked as a where a.target_ip is not null)
+        )
+    where t.callee not in (select c.caller from called as c)
+        and s.caller not in (select c.callee from called as c)
+        and not exists (
+            select 1
+            from reached as r
+            where r.caller = s.caller
+                and r.node = t.callee
+        )
+),
+
+-- What comes to a node from further down: over its own calls, or over those of its possible aliases.
 brought as (
     select
-        e.caller as node,
-        count(*) as edges,
-        sum(e.failing + e.refused) as failing,
-        sum(greatest(e.mean_ms - e.mean_before_ms, 0) * e.n) as added
-    from edges as e
-    group by e.caller
+        node,
+        sum(failing) as failing,
+        sum(added_ms) as added_ms,
+        bool_or(guessed) as guessed
+    from (
+        select
+            caller as node,
+            failing + refused as failing,
+            added_ms,
+            false as guessed
+        from worse
+        union all
+        select
+            a.node,
+            w.failing + w.refused,
+            w.added_ms,
+            true
+        from worse as w
+        inner join aliases as a
+            on w.caller = a.caller
+    )
+    group by node
 ),
 
 received as (
     select
-        e.callee as node,
-        sum(e.failing) as failing,
-        sum(e.n) as n
-    from edges as e
-    group by e.callee
+        callee as node,
+        sum(failing) as failing,
+        sum(slow) as slow,
+        sum(added_ms) as added_ms
+    from worse
+    group by callee
 ),
 
 explained as (
     select
-        e.*,
-        coalesce(b.edges, 0) as downstream,
-        least(1, coalesce(b.failing / nullif(r.failing, 0), 0)) as failing_explained,
-        least(1, greatest(coalesce((b.added / nullif(r.n, 0)) / nullif(e.mean_ms - e.mean_before_ms, 0), 0), 0)) as slow_explained
-    from edges as e
+        w.*,
+        coalesce(b.guessed, false) as guessed,
+        case when b.guessed then 0.75 else 1 end
+            * least(1, coalesce(b.failing / nullif(r.failing, 0), 0)) as failing_explained,
+        -- A failure further down costs time as well: waits and retries, of which no log tells.
+        case when b.guessed then 0.75 else 1 end * least(
+            1,
+            greatest(
+                coalesce(b.added_ms / nullif(r.added_ms, 0), 0),
+                coalesce(b.failing / nullif(r.failing + r.slow, 0), 0)
+            )
+        ) as slow_explained,
+        o.worse_from
+    from worse as w
+    inner join received as r
+        on w.callee = r.node
     left join brought as b
-        on e.callee = b.node
-    left join received as r
-        on e.callee = r.node
+        on w.callee = b.node
+    left join onsets as o
+        on w.caller = o.caller
+        and w.callee = o.callee
+    where w.excess >= $min_excess
 ),
 
 weighed as (
     select
         x.*,
-        x.failing + x.refused + x.slow as excess,
         x.refused + x.failing * (1 - x.failing_explained) + x.slow * (1 - x.slow_explained) as own_excess,
-        o.worse_from,
-        (epoch(o.worse_from) - epoch(min(o.worse_from) over ())) / 60 as minutes_later
+        1 / (1 + coalesce((epoch(x.worse_from) - epoch(min(x.worse_from) over ())) / 60, 0) / 30) as earliness
     from explained as x
-    left join onsets as o
-        on x.caller = o.caller
-        and x.callee = o.callee
-    where x.failing + x.refused + x.slow >= $min_excess
 )
 
 select
     row_number() over (
-        order by w.own_excess / (1 + coalesce(w.minutes_later, 30) / 30) desc, w.worse_from, w.caller, w.callee
+        order by w.own_excess * w.own_excess / w.excess * w.earliness desc, w.worse_from, w.caller, w.callee
     ) as rank,
     case
-        when w.own_excess < 0.5 * w.excess then 'passed_on'
-        when w.downstream = 0 and w.refused < 0.5 * w.excess then 'unclear'
-        else 'suspect'
+        when w.own_excess >= 0.5 * w.excess then 'suspect'
+        when w.guessed then 'unclear'
+        else 'passed_on'
     end as verdict,
     w.caller,
     w.callee,
@@ -213,8 +352,8 @@ select
         when w.failing >= w.slow then 'failing'
         else 'slow'
     end as kind,
-    w.own_excess / (1 + coalesce(w.minutes_later, 30) / 30)
-        / nullif(sum(w.own_excess / (1 + coalesce(w.minutes_later, 30) / 30)) over (), 0) as score,
+    w.own_excess * w.own_excess / w.excess * w.earliness
+        / nullif(sum(w.own_excess * w.own_excess / w.excess * w.earliness) over (), 0) as score,
     w.excess,
     w.own_excess,
     w.n as requests,
@@ -223,6 +362,6 @@ select
     w.mean_ms,
     w.mean_before_ms,
     w.worse_from,
-    w.downstream
+    (select count(*) from called as c where c.caller = w.callee)::bigint as downstream
 from weighed as w
 order by rank
