@@ -29,8 +29,12 @@ FORMATS: tuple[ModuleType, ...] = (
     vpc_flow,
 )
 
+LOAD_BALANCER: tuple[ModuleType, ...] = (alb_access, alb_connection, alb_health_check)
+"""Formats whose lines tell by themselves what they are, and are found in one another's objects."""
+
 __all__ = [
     "FORMATS",
+    "LOAD_BALANCER",
     "alb_access",
     "alb_connection",
     "alb_health_check",
@@ -39,6 +43,7 @@ __all__ = [
     "lattice_resource_access",
     "parse_key",
     "recognise",
+    "unsupported",
     "unwrap",
     "vpc_flow",
 ]

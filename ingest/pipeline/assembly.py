@@ -26,11 +26,13 @@ from ingest.lake.schema import Table
 from ingest.pipeline.admission import Lines, admit, out_of_range, reject_row, reject_rows, with_lineage
 from ingest.pipeline.pieces import LONGEST_LINE, Damage, Piece, begun, pieces
 from ingest.pipeline.rules import NO_RULES, Rules
+from ingest.pipeline.strays import sort_out
 from ingest.sources import Body, SourceObject
 
 _BLOCK_BYTES = 16 * 1024 * 1024
 _HEAD_BYTES = 64 * 1024
 _PARQUET = b"PAR1"
+_UNKNOWN = "no log format eastwest reads begins like this"
 _Numbers = npt.NDArray[np.int32]
 
 
@@ -40,13 +42,23 @@ class Outcome:
 
     source: SourceObject
     key: ObjectKey
-    format: str | None = None
-    rows: int = 0
+    read_as: str | None = None
+    rows_of: Counter[str] = field(default_factory=Counter)
     rejects: int = 0
     dropped: int = 0
     skipped: int = 0
     min_time: datetime | None = None
     max_time: datetime | None = None
+
+    @property
+    def format(self) -> str | None:
+        """The table its rows are in, several joined by `+`; without rows what it was read as, None if as nothing."""
+        return "+".join(sorted(self.rows_of)) or self.read_as
+
+    @property
+    def rows(self) -> int:
+        """Its rows in all tables."""
+        return self.rows_of.total()
 
     @property
     def records(self) -> int:
@@ -131,7 +143,7 @@ class Assembly:
         module = formats.recognise(outcome.key, head)
         if module is None:
             return None
-        outcome.format = module.TABLE.name
+        outcome.read_as = module.TABLE.name
         return module, module.layout(first)
 
     def _add_lines(
@@ -146,14 +158,19 @@ class Assembly:
             self._parse(*read_as)
 
     def _parse(self, module: ModuleType, layout: str) -> None:
-        pending = self._pending.pop((module, layout))
-        block = pending.block(layout)
+        for other, strays in self._read(module, self._pending.pop((module, layout)).block(layout)).items():
+            self._read(other, strays, are_strays=True)
+
+    def _read(self, module: ModuleType, block: Block, *, are_strays: bool = False) -> dict[ModuleType, Block]:
+        """Parse a block and keep what came of it; gives the lines that are of another format than their object."""
         table: Table = module.TABLE
         parsed = module.parse(block)
         rows, lines, rejects = admit(table, parsed, block)
+        rejects, others = (rejects, {}) if are_strays else sort_out(block, rejects, module)
         self.rejects += reject_rows(block, rejects, table.name, self._now)
         self._count(lines, [block.object_of[r.at] for r in rejects], [block.object_of[i] for i in parsed.skipped])
         self._keep(table, rows, lines)
+        return others
 
     def _count(self, lines: Lines, rejected: Iterable[int], skipped: Iterable[int]) -> None:
         size = len(lines.keys)
@@ -178,7 +195,7 @@ class Assembly:
         grouped = spans.group_by("object").aggregate([("time", "count"), ("time", "min"), ("time", "max")])
         for row in grouped.to_pylist():
             outcome = self.outcomes[lines.keys[row["object"]].uri]
-            outcome.rows += row["time_count"]
+            outcome.rows_of[table.name] += row["time_count"]
             outcome.min_time = min(filter(None, (outcome.min_time, row["time_min"])))
             outcome.max_time = max(filter(None, (outcome.max_time, row["time_max"])))
 
@@ -189,7 +206,7 @@ class Assembly:
         except ValueError as error:
             self._reject_object(outcome, 1, 0, Reason.DAMAGED_OBJECT, str(error), b"")
             return
-        outcome.format = VPC_FLOW.name
+        outcome.read_as = VPC_FLOW.name
         numbers = np.arange(1, rows.num_rows + 1, dtype=np.int32)
         missing = pc.is_null(rows.column(VPC_FLOW.time)).to_numpy()
         rows, numbers = self._reject_parquet(outcome, rows, numbers, missing, Reason.BAD_VALUE)
@@ -214,11 +231,16 @@ class Assembly:
 
     def _reject_lines(self, outcome: Outcome, piece: Piece, count: int, first_line: int) -> None:
         block = Block(piece.data, [outcome.key], [count], "", (first_line,), (piece.offset,))
-        detail = "no log format eastwest reads begins like this"
-        rejects = [Rejected(at, Reason.UNSUPPORTED_FORMAT, detail) for at in range(count) if block.line(at).strip()]
+        texts = {at: text for at in range(count) if (text := block.line(at)).strip()}
+        rejects = [
+            Rejected(at, Reason.UNSUPPORTED_FORMAT, formats.unsupported(text) or _UNKNOWN) for at, text in texts.items()
+        ]
         outcome.skipped += count - len(rejects)
+        rejects, others = sort_out(block, rejects, None)
         outcome.rejects += len(rejects)
         self.rejects += reject_rows(block, rejects, None, self._now)
+        for module, strays in others.items():
+            self._read(module, strays, are_strays=True)
 
     def _reject_object(self, outcome: Outcome, line: int, offset: int, reason: Reason, detail: str, raw: bytes) -> None:
         outcome.rejects += 1
@@ -227,7 +249,7 @@ class Assembly:
                 outcome.key,
                 line=line,
                 offset=offset,
-                format_name=outcome.format,
+                format_name=outcome.read_as,
                 reason=reason,
                 detail=detail,
                 raw=raw,

@@ -203,5 +203,4 @@ def _count(assembly: Assembly, result: Summary) -> None:
         result.rejects += outcome.rejects
         result.dropped += outcome.dropped
         result.skipped += outcome.skipped
-        if outcome.format and outcome.rows:
-            result.rows[outcome.format] += outcome.rows
+        result.rows += outcome.rows_of
