@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.lake.declarations import ALB_CONNECTION, OBJECTS
+from ingest.lake.declarations import ALB_CONNECTION, OBJECTS, REJECTS
 from ingest.lake.rejected import objects_with_rejects
 from ingest.lake.retention import expire
 from ingest.lake.verification import verify
@@ -48,8 +48,10 @@ def assembled(*objects: list[bytes]) -> tuple[Assembly, list[dict[str, Any]]]:
     for at, lines in enumerate(objects):
         source = SourceObject(f"{at:03}/{FOLDER}{NAME}", "etag", 1, datetime(2023, 10, 4, tzinfo=UTC))
         assembly.add(source, b"".join(line + b"\n" for line in lines))
-    found = [{**row, "table": table} for table, rows in assembly.finish().items() for row in rows.to_pylist()]
-    found += [{**row, "table": row["reason"]} for row in assembly.rejects]
+    rows = dict(assembly.finish())
+    rejects = rows.pop("rejects", REJECTS.empty()).to_pylist()
+    found = [{**row, "table": table} for table, part in rows.items() for row in part.to_pylist()]
+    found += [{**row, "table": row["reason"]} for row in rejects]
     return assembly, sorted(found, key=lambda row: (row["log_object"], row["log_line"]))
 
 
