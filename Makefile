@@ -78,9 +78,13 @@ build: setup-dev ## Wheel and source distribution in dist/
 bench: setup-dev ## Ingest speed against bare gunzip and Parquet write
 	$(BIN)/python -m bench
 
-soak: setup-dev ## Compactors race each other and an appender, 20 rounds, counts exact; growth of the ledger
+soak: setup-dev ## Workers killed and compactors raced, counts exact; growth of ledger and lake; memory of huge inputs
+	$(BIN)/python -m bench.soak_kill
 	$(BIN)/python -m bench.soak_compaction
 	$(BIN)/python -m bench.ledger_growth
+	$(BIN)/python -m bench.growth
+	$(BIN)/python -m bench.huge_line
+	$(BIN)/python -m bench.memory
 
 clean: ## Take away what was made here, .venv included
 	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

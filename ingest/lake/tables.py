@@ -38,6 +38,7 @@ _ATTEMPTS = 30
 T = TypeVar("T")
 RowsOf = Callable[[set[Unit]], pa.Table]
 FilesOf = Callable[[set[Unit]], list[AddAction | RemoveAction]]
+Days = tuple[date, date]
 StreamOf = Callable[[set[Unit]], pa.Table | pa.RecordBatchReader]
 
 
@@ -173,26 +174,30 @@ class Lake:
             taken_back = _negated(table, old_rows_of(contributed))
             self._add(handle, table, missing, pa.concat_tables([rows_of(missing), taken_back]))
 
-    def replace(self, table: Table, units: Collection[Unit], rows_of: StreamOf) -> None:
+    def replace(self, table: Table, units: Collection[Unit], rows_of: StreamOf, days: Days | None = None) -> None:
         """Put the rows of these units in the place of every row of their objects, in one commit.
 
         For tables with a column `log_object`; a unit may have no rows any more. A unit whose version the table holds
-        already is left alone.
+        already is left alone. `days`, first and last, are those that rows of any version of the objects can lie in:
+        others are not looked at.
         """
-        self._insist(table, self._replace_once, table, set(units), rows_of)
+        self._insist(table, self._replace_once, table, set(units), rows_of, days)
 
-    def _replace_once(self, table: Table, units: set[Unit], rows_of: StreamOf) -> None:
+    def _replace_once(self, table: Table, units: set[Unit], rows_of: StreamOf, days: Days | None) -> None:
         handle = self._create_or_open(table)
         held = self._held(table, units)
         missing = {unit for unit in units if held.get(unit.uri) != unit.version}
         if missing:
             objects = ", ".join("'" + unit.uri.replace("'", "''") + "'" for unit in sorted(missing))
+            within = (
+                "" if days is None else f" and {table.partition} >= '{days[0]}' and {table.partition} <= '{days[1]}'"
+            )
             rows = rows_of(missing)
             write_deltalake(
                 handle,
                 rows.cast(table.arrow) if isinstance(rows, pa.Table) else rows,
                 mode="overwrite",
-                predicate=f"log_object in ({objects})",
+                predicate=f"log_object in ({objects}){within}",
                 partition_by=[table.partition] if table.partition else None,
                 commit_properties=_carrying(missing),
             )

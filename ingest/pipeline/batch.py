@@ -16,14 +16,14 @@ from datetime import UTC, datetime
 from functools import partial
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ingest.lake import contents
 from ingest.lake.declarations import OBJECTS, REJECTS, ROLLUPS, SOURCE_TABLES
-from ingest.lake.rollups import roll_up
+from ingest.lake.rebuilding import contributed
+from ingest.lake.rollups import FEEDS
 from ingest.lake.schema import Table
 from ingest.lake.tables import Lake
 from ingest.lake.unit import Unit
+from ingest.pipeline.admission import reject_days, row_days
 from ingest.pipeline.assembly import Assembly
 from ingest.pipeline.gathered import Gathered
 from ingest.pipeline.outcome import Outcome
@@ -69,8 +69,9 @@ def _commit_rewritten(lake: Lake, gathered: Gathered, units: Collection[Unit], c
     rolled = gathered.rolled(units)
     for table in ROLLUPS:
         lake.correct(table, units, complete, partial(rolled.of, table), partial(_old_contributions, lake, table))
-    for table in (*SOURCE_TABLES, REJECTS):
-        lake.replace(table, units, partial(gathered.stream, table))
+    for table in SOURCE_TABLES:
+        lake.replace(table, units, partial(gathered.stream, table), row_days(units))
+    lake.replace(REJECTS, units, partial(gathered.stream, REJECTS), reject_days(units))
 
 
 def _commit_ledger(lake: Lake, outcomes: Mapping[Unit, Outcome], replaced: Collection[Unit]) -> None:
@@ -86,14 +87,9 @@ def _old_contributions(lake: Lake, rollup: Table, units: Collection[Unit]) -> pa
     """What these units' objects have contributed to a rollup: their rows in the lake, rolled up again."""
     if not units:
         return rollup.empty()
-    uris = sorted({unit.uri for unit in units})
-    old = {}
-    for table in SOURCE_TABLES:
-        handle = lake.open(table)
-        if handle is not None:
-            found = contents.dataset(handle, table).to_table(filter=pc.field("log_object").isin(uris))
-            old[table.name] = found.select(table.names).cast(table.arrow)
-    return roll_up(old)[rollup.name]
+    opened = {table: lake.open(table) for table in FEEDS[rollup]}
+    sources = {table: handle for table, handle in opened.items() if handle is not None}
+    return contributed(sources, {unit.uri for unit in units}, row_days(units))[rollup.name]
 
 
 def _ledger_rows(outcomes: list[Outcome]) -> pa.Table:

@@ -171,10 +171,11 @@ def _assembled(
     """
     assembly = Assembly(rules, Staging(lake))
     failed: list[tuple[str, str]] = []
-    begun = done = 0
+    begun: set[str] = set()
+    done: set[str] = set()
     try:
         for item, body in read(objects):
-            begun += 1
+            begun.add(item.uri)
             if stop.is_set():
                 raise StoppedError
             if isinstance(body, SourceError):
@@ -185,13 +186,14 @@ def _assembled(
                 assembly.finish()
                 result.failed += _told(failed)
                 yield assembly
-                done, failed, assembly = begun, [], Assembly(rules, Staging(lake))
+                failed, assembly = [], Assembly(rules, Staging(lake))
+                done |= begun
         assembly.finish()
     except Exception as error:
         # A large object that fails half read, or a fault of ours in parsing it.
         if isinstance(error, StoppedError) or (isinstance(error, EastwestError) and not isinstance(error, SourceError)):
             raise
-        left = objects[done:]
+        left = [item for item in objects if item.uri not in done]
         if len(left) > 1:
             half = len(left) // 2
             yield from _assembled(lake, left[:half], read, rules, stop, result)
