@@ -34,7 +34,7 @@ from ingest.pipeline.rules import NO_RULES, Rules
 from ingest.pipeline.strays import sort_out
 from ingest.sources import Body, SourceObject
 
-_BLOCK_BYTES = 16 << 20
+_BLOCK_BYTES = 24 << 20
 _REJECTS_AT_ONCE = 10_000
 STAGED_FROM = 64 << 20
 """Bytes of an object's text after which its rows are written to files as they come."""
@@ -140,12 +140,11 @@ class Assembly:
     def _recognise(self, outcome: Outcome, data: bytes) -> tuple[ModuleType, str] | None:
         """The format that an object is read as, and its layout."""
         head = data[:_HEAD_BYTES]
-        first = next((line for line in head.splitlines() if line.strip()), b"")
         module = formats.recognise(outcome.key, head)
         if module is None:
             return None
         outcome.read_as = module.TABLE.name
-        return module, module.layout(first)
+        return module, module.layout(formats.first_line(head))
 
     def _add_lines(
         self, outcome: Outcome, piece: Piece, count: int, first_line: int, read_as: tuple[ModuleType, str] | None
