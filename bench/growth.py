@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import logging
 import shutil
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import structlog
 from deltalake import CommitProperties, Transaction
 
 from bench.__main__ import timed
@@ -31,6 +33,8 @@ from ingest.lake.tables import Lake
 from ingest.lake.unit import key_of
 from sample_logs.simulation.run import simulate
 from tests import lakes
+
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 END = datetime(2026, 6, 10, tzinfo=UTC)
 """Where every lake ends, and the new objects begin."""
@@ -120,7 +124,7 @@ def make(lake: Lake, day: dict[str, pa.Table], days: int) -> None:
 
 def new_objects(folder: Path, count: int) -> None:
     """So many objects that begin at `END`."""
-    simulate(folder, seed=11, start=END.timestamp(), minutes=count // 3, rps=0.5, incidents=[])
+    simulate(folder, seed=11, start=END.timestamp(), minutes=max(10, count // 15 * 5), rps=0.5, incidents=[])
     wanted = set(sorted((folder / "AWSLogs").rglob("*.gz"))[:count])
     for path in (folder / "AWSLogs").rglob("*"):
         if path.is_file() and path not in wanted:

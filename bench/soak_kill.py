@@ -1,6 +1,6 @@
 """`python -m bench.soak_kill`: 2,000 objects through a queue into five tables by two workers, killed all the time.
 
-Every object is announced twice. Two `eastwest ingest --queue` processes race for the messages; at random moments one of
+Every message is delivered twice. Two `eastwest ingest --queue` processes race for them; at random moments one of
 them dies by SIGKILL and is started again, and objects are rewritten under their keys while all that goes on. At the end
 the lake must be what one undisturbed run makes of the bucket as it then is: rows of every table, rollups and ledger
 exact, `lake verify` clean, and no row read from the files that killed workers left behind. S3 and SQS are moto's, on
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import hashlib
+import json
 import os
 import random
 import signal
@@ -20,10 +22,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import pyarrow.parquet as pq
 
@@ -75,9 +77,20 @@ class Soak:
 
 
 def put(queue: Announced, paths: Sequence[Path], folder: Path) -> None:
-    """Write objects into the bucket, which announces each."""
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda path: queue.bucket.put(path.relative_to(folder).as_posix(), path.read_bytes()), paths))
+    """Write objects into the bucket, which announces each; then every message is there once more."""
+    again = []
+    for path in paths:
+        body, key = path.read_bytes(), path.relative_to(folder).as_posix()
+        queue.bucket.put(key, body)
+        about = {"key": quote_plus(key, safe="/"), "size": len(body), "eTag": hashlib.md5(body).hexdigest()}
+        event = {
+            "eventSource": "aws:s3",
+            "eventName": "ObjectCreated:Put",
+            "eventTime": datetime.now(UTC).isoformat(),
+            "s3": {"bucket": {"name": queue.bucket.name}, "object": about},
+        }
+        again.append(json.dumps({"Records": [event]}))
+    queue.send(*again)
 
 
 def rewrite(paths: Sequence[Path]) -> None:
@@ -94,28 +107,25 @@ def soak(folder: Path, minutes: int, kills: int, rewritten: int, seed: int) -> b
         logs, seed=seed, start=START.timestamp(), minutes=minutes, rps=0.5, services=14, incidents=[], ground_truth=None
     )
     paths = sorted(path for path in (logs / "AWSLogs").rglob("*") if path.is_file())
-    packed = [path for path in paths if path.suffix == ".gz"]
     print(f"{len(paths):,} objects, {kills} kills, {rewritten} rewritten after each, seed {seed}", flush=True)
     rng = random.Random(seed)
     with servers.run_moto(folder / "moto.log") as server:
         queue = announced(server)
-        put(queue, paths, logs)
-        messages = queue.take_all()
-        rng.shuffle(messages)
+        rng.shuffle(paths)
         env = {**os.environ, **server.environ, "EASTWEST_VISIBILITY_SECONDS": str(VISIBILITY)}
         run = Soak(queue, folder / "lake", env, rng, [], folder / "workers.log")
         run.start(37)
         run.start(60)
         moments: Counter[tuple[bool, bool]] = Counter()
-        share = -(-len(messages) // kills)
+        share = -(-len(paths) // kills)
         started = time.monotonic()
         for turn in range(kills):
-            part = messages[turn * share : (turn + 1) * share]
-            queue.send(*part, *part)
+            known = paths[: (turn + 1) * share]
+            put(queue, known[turn * share :], logs)
             queue.until_held()
-            time.sleep(rng.uniform(0, 3))
+            time.sleep(rng.uniform(0, 4))
             moments[run.kill()] += 1
-            changed = rng.sample(packed, rewritten)
+            changed = rng.sample([path for path in known if path.suffix == ".gz"], rewritten)
             rewrite(changed)
             put(queue, changed, logs)
         while queue.waiting() != (0, 0):
