@@ -37,6 +37,7 @@ from tests import lakes, servers
 from tests.queues import Announced, announced
 
 START = datetime(2026, 3, 10, 9, tzinfo=UTC)
+RPS = 0.1
 VISIBILITY = 8
 """Seconds until a dead worker's messages come back; AWS's least is 0, ours 5."""
 
@@ -104,7 +105,7 @@ def soak(folder: Path, minutes: int, kills: int, rewritten: int, seed: int) -> b
     """One soak; whether the lake is exact."""
     logs = folder / "logs"
     simulate(
-        logs, seed=seed, start=START.timestamp(), minutes=minutes, rps=0.5, services=14, incidents=[], ground_truth=None
+        logs, seed=seed, start=START.timestamp(), minutes=minutes, rps=RPS, services=14, incidents=[], ground_truth=None
     )
     paths = sorted(path for path in (logs / "AWSLogs").rglob("*") if path.is_file())
     print(f"{len(paths):,} objects, {kills} kills, {rewritten} rewritten after each, seed {seed}", flush=True)

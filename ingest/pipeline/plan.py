@@ -26,7 +26,7 @@ def new_objects(
 
 
 def _gather(chunks: Iterable[Sequence[SourceObject]]) -> Iterator[list[SourceObject]]:
-    """Fewer, larger chunks: one look into the ledger passes over all of it. The first comes soon, the next are larger."""
+    """Fewer, larger chunks: one look into the ledger passes over all of it. The first comes soon, others grow."""
     gathered: list[SourceObject] = []
     wanted = _LISTED_FIRST
     for chunk in chunks:
