@@ -23,6 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gigabytes", type=int, nargs="*", default=[1, 20])
     parser.add_argument("--rows", type=int, default=705_000, help="rows of one gigabyte")
+    parser.add_argument("--logs", type=Path, help="a folder that holds the generated gigabyte already")
     options = parser.parse_args()
     print(
         f"{'objects':>8} {'MB stored':>9} {'MB text':>9} {'wall s':>8} {'CPU s':>8} {'RSS MiB':>8} {'rows':>12}",
@@ -30,9 +31,10 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory(prefix="eastwest-bench-") as name:
         folder = Path(name)
-        made = folder / "made"
-        generate = ["sample_logs/generate.py", "--rows", str(options.rows), "--format", LATTICE_ACCESS.name]
-        subprocess.run([sys.executable, *generate, "--out", str(made)], cwd=ROOT, check=True, capture_output=True)
+        made = options.logs or folder / "made"
+        if options.logs is None:
+            generate = ["sample_logs/generate.py", "--rows", str(options.rows), "--format", LATTICE_ACCESS.name]
+            subprocess.run([sys.executable, *generate, "--out", str(made)], cwd=ROOT, check=True, capture_output=True)
         paths = [path for path in (made / "AWSLogs").rglob("*.gz") if path.is_file()]
         stored = sum(path.stat().st_size for path in paths) / 1e6
         text = sum(len(gzip.decompress(path.read_bytes())) for path in paths) / 1e6
