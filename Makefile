@@ -88,9 +88,13 @@ bench-identity: setup-dev ## Share of generated requests with the true caller an
 bench-root-cause: setup-dev ## How often suspects names the true edge, beside BARO (BARO=python that has RCAEval)
 	$(BIN)/python -m bench.root_cause $(if $(BARO),--baro $(BARO))
 
-soak: setup-dev ## Compactors race each other and an appender, 20 rounds, counts exact; growth of the ledger
+soak: setup-dev ## Workers killed and compactors raced, counts exact; growth of ledger and lake; memory of huge inputs
+	$(BIN)/python -m bench.soak_kill
 	$(BIN)/python -m bench.soak_compaction
 	$(BIN)/python -m bench.ledger_growth
+	$(BIN)/python -m bench.growth
+	$(BIN)/python -m bench.huge_line
+	$(BIN)/python -m bench.memory
 
 clean: ## Take away what was made here, .venv included
 	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

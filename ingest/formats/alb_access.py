@@ -16,6 +16,8 @@ What AWS leaves open, and what is assumed here:
 * The request line may hold spaces; the method ends at the first and the protocol begins at the last. A request that was
   never understood is `- http://host:80- -`: method and protocol NULL. With one space only there is no protocol.
 * The lists of targets and status codes are quoted, but were seen unquoted: both are read.
+* One object may mix access, connection and health check lines (tools concatenate them): each goes to its own table. Lines
+  of Network and Classic Load Balancers among them are rejects, `unsupported_format`.
 """  # noqa: E501
 
 from __future__ import annotations

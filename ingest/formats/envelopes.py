@@ -15,6 +15,8 @@ import numpy as np
 from ingest.formats.scan import positions
 
 HEAD = 64 * 1024
+PREAMBLE = 8 * 1024
+"""Bytes within which a subscription comes to its events: before them are four names of at most 512 characters."""
 
 
 def unwrap(data: bytes) -> bytes:
@@ -29,7 +31,7 @@ def _is_wrapped(data: bytes) -> bool:
     head = data[:HEAD].lstrip()
     if not head.startswith(b"{"):
         return False
-    if b'"logEvents"' in head or _has_joined_objects(data):
+    if b'"logEvents"' in head[:PREAMBLE] or _has_joined_objects(data):
         return True
     # A first line that opens an object and does not close it, where the next line carries on: printed prettily.
     first, newline, rest = head.partition(b"\n")

@@ -25,7 +25,7 @@ from ingest.lake.declarations import OBJECTS
 from ingest.lake.retention import expired_before
 from ingest.lake.schema import Table
 from ingest.lake.store import open_store
-from ingest.lake.tables import Lake
+from ingest.lake.tables import Days, Lake
 from ingest.lake.unit import Unit
 
 _CHUNK_ROWS = 500_000
@@ -126,28 +126,49 @@ def _objects_of(source: DeltaTable, table: Table, day: date) -> set[str]:
 
 
 def recompute(sources: Handles, day: date, without: Collection[str] = ()) -> dict[str, pa.Table]:
-    """All rollups' rows of a day from the sources' versions, one row a key, leaving out some objects' rows.
-
-    Rollups are additive, so the day is counted half a million rows at a time.
-    """
+    """All rollups' rows of a day from the sources' versions, one row a key, leaving out some objects' rows."""
     excluded = pa.array(sorted(without), pa.string())
+    others = pc.invert(pc.is_in(pc.field("log_object"), value_set=excluded)) if without else None
+    return count_rows(
+        (table, contents.batches(contents.dataset(handle, table, day), others)) for table, handle in sources.items()
+    )
+
+
+def contributed(sources: Handles, uris: Collection[str], days: Days | None) -> dict[str, pa.Table]:
+    """What the rows that the sources hold of some objects add to the rollups; `days` are those they can lie in."""
+    theirs = pc.field("log_object").isin(sorted(uris))
+    if days is not None:
+        theirs &= (pc.field("day") >= pa.scalar(days[0], pa.date32())) & (
+            pc.field("day") <= pa.scalar(days[1], pa.date32())
+        )
+    return count_rows(
+        (table, contents.batches(contents.dataset(handle, table), theirs)) for table, handle in sources.items()
+    )
+
+
+def count_rows(readers: Iterable[tuple[Table, pa.RecordBatchReader]]) -> dict[str, pa.Table]:
+    """All rollups' rows of what the readers give, one row a key.
+
+    Rollups are additive, so half a million rows are counted at a time.
+    """
     found = {rollup.name: rollup.empty() for rollup in rollups.FEEDS}
-    for table, source in sources.items():
-        for chunk in _chunks(contents.batches(contents.dataset(source, table, day))):
-            kept = chunk.filter(pc.invert(pc.is_in(chunk.column("log_object"), value_set=excluded)))
-            for name, rows in rollups.roll_up({table.name: kept}).items():
+    for table, reader in readers:
+        for chunk in _chunks(reader):
+            for name, rows in rollups.roll_up({table.name: chunk.select(table.names).cast(table.arrow)}).items():
                 found[name] = pa.concat_tables([found[name], rows])
     return {rollup.name: merge(rollup, found[rollup.name]) for rollup in rollups.FEEDS}
 
 
 def _chunks(reader: pa.RecordBatchReader) -> Iterable[pa.Table]:
     gathered: list[pa.RecordBatch] = []
+    rows = 0
     for batch in reader:
         gathered.append(batch)
-        if sum(part.num_rows for part in gathered) >= _CHUNK_ROWS:
+        rows += batch.num_rows
+        if rows >= _CHUNK_ROWS:
             yield pa.Table.from_batches(gathered)
-            gathered = []
-    if gathered:
+            gathered, rows = [], 0
+    if rows:
         yield pa.Table.from_batches(gathered)
 
 

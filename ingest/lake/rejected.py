@@ -35,12 +35,18 @@ def objects_with_rejects(lake: Lake, reason: str | None, uri: str | None, memory
     have been taken out of the lake by age. `reason` and `uri` leave only objects with such a reject, and that object.
     """
     found = _answer(lake, "objects", {"reason": reason, "object": uri}, memory_limit)
-    first_days = {name: _first_day(lake, TABLES[name]) for name in found.column("format").unique().to_pylist() if name}
+    formats = found.column("format").unique().to_pylist()
+    first_days = {name: _first_day_of_all(lake, name) for name in formats if name}
     rows: list[dict[str, Any]] = found.to_pylist()
     for row in rows:
         first = first_days.get(row["format"])
         row["expired"] = bool(row["min_time"] and first and row["min_time"].date() < first)
     return rows
+
+
+def _first_day_of_all(lake: Lake, format_: str) -> date | None:
+    """The oldest day that every table of an object (its `format`, joined by `+`) still holds."""
+    return max((first for name in format_.split("+") if (first := _first_day(lake, TABLES[name]))), default=None)
 
 
 def _first_day(lake: Lake, table: Table) -> date | None:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from ingest.errors import LakeError
@@ -36,6 +37,9 @@ _ATTEMPTS = 30
 
 T = TypeVar("T")
 RowsOf = Callable[[set[Unit]], pa.Table]
+FilesOf = Callable[[set[Unit]], list[AddAction | RemoveAction]]
+Days = tuple[date, date]
+StreamOf = Callable[[set[Unit]], pa.Table | pa.RecordBatchReader]
 
 
 @dataclass(frozen=True)
@@ -130,20 +134,22 @@ class Lake:
             max_time=max_time,
         )
 
-    def append(self, table: Table, units: Collection[Unit], rows_of: RowsOf) -> Appended:
+    def append(
+        self, table: Table, units: Collection[Unit], rows_of: RowsOf, files_of: FilesOf = lambda _: []
+    ) -> Appended:
         """Commit the rows of those units of which the table holds no version yet, all in one Delta commit.
 
-        `rows_of` gives the rows of a subset of the units, in the table's schema. Raises LakeError when the table cannot
-        be written.
+        `rows_of` gives the rows of a subset of the units, in the table's schema; `files_of` the files that hold more of
+        them, written before (`staging`). Raises LakeError when the table cannot be written.
         """
-        return self._insist(table, self._append_once, table, set(units), rows_of)
+        return self._insist(table, self._append_once, table, set(units), rows_of, files_of)
 
-    def _append_once(self, table: Table, units: set[Unit], rows_of: RowsOf) -> Appended:
+    def _append_once(self, table: Table, units: set[Unit], rows_of: RowsOf, files_of: FilesOf) -> Appended:
         handle = self._create_or_open(table)
         held = self._held(table, units)
         missing = {unit for unit in units if unit.uri not in held}
         if missing:
-            self._add(handle, table, missing, rows_of(missing))
+            self._add(handle, table, missing, rows_of(missing), files_of(missing))
         return Appended(missing, {unit for unit in units if held.get(unit.uri, unit.version) != unit.version})
 
     def correct(
@@ -168,25 +174,30 @@ class Lake:
             taken_back = _negated(table, old_rows_of(contributed))
             self._add(handle, table, missing, pa.concat_tables([rows_of(missing), taken_back]))
 
-    def replace(self, table: Table, units: Collection[Unit], rows_of: RowsOf) -> None:
+    def replace(self, table: Table, units: Collection[Unit], rows_of: StreamOf, days: Days | None = None) -> None:
         """Put the rows of these units in the place of every row of their objects, in one commit.
 
         For tables with a column `log_object`; a unit may have no rows any more. A unit whose version the table holds
-        already is left alone.
+        already is left alone. `days`, first and last, are those that rows of any version of the objects can lie in:
+        others are not looked at.
         """
-        self._insist(table, self._replace_once, table, set(units), rows_of)
+        self._insist(table, self._replace_once, table, set(units), rows_of, days)
 
-    def _replace_once(self, table: Table, units: set[Unit], rows_of: RowsOf) -> None:
+    def _replace_once(self, table: Table, units: set[Unit], rows_of: StreamOf, days: Days | None) -> None:
         handle = self._create_or_open(table)
         held = self._held(table, units)
         missing = {unit for unit in units if held.get(unit.uri) != unit.version}
         if missing:
             objects = ", ".join("'" + unit.uri.replace("'", "''") + "'" for unit in sorted(missing))
+            within = (
+                "" if days is None else f" and {table.partition} >= '{days[0]}' and {table.partition} <= '{days[1]}'"
+            )
+            rows = rows_of(missing)
             write_deltalake(
                 handle,
-                rows_of(missing).cast(table.arrow),
+                rows.cast(table.arrow) if isinstance(rows, pa.Table) else rows,
                 mode="overwrite",
-                predicate=f"log_object in ({objects})",
+                predicate=f"log_object in ({objects}){within}",
                 partition_by=[table.partition] if table.partition else None,
                 commit_properties=_carrying(missing),
             )
@@ -196,9 +207,16 @@ class Lake:
         # committed earlier is seen here.
         return guards.present(open_store(self.uri, self.storage), table.name, {unit.uri for unit in units})
 
-    def _add(self, handle: DeltaTable, table: Table, units: set[Unit], rows: pa.Table) -> None:
+    def _add(
+        self,
+        handle: DeltaTable,
+        table: Table,
+        units: set[Unit],
+        rows: pa.Table,
+        staged: Collection[AddAction | RemoveAction] = (),
+    ) -> None:
         handle.create_write_transaction(
-            files.write(open_store(self.uri, self.storage), table, rows),
+            [*files.write(open_store(self.uri, self.storage), table, rows), *staged],
             mode="append",
             schema=handle.schema(),
             partition_by=[table.partition] if table.partition else None,

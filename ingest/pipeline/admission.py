@@ -5,7 +5,7 @@ A row whose time lies more than 7 days before or 1 day after its object's time b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,9 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.formats.block import Block, Parsed, Reason, Rejected
-from ingest.formats.object_key import ObjectKey
+from ingest.formats.object_key import ObjectKey, parse_key
 from ingest.lake.declarations import REJECTS
 from ingest.lake.schema import Table
+from ingest.lake.tables import Days
+from ingest.lake.unit import Unit
 
 _BEFORE = timedelta(days=7)
 _AFTER = timedelta(days=1)
@@ -138,6 +140,19 @@ def reject_row(
         "rejected_at": now,
         "day": (key.time or now).date(),
     }
+
+
+def row_days(units: Iterable[Unit]) -> Days | None:
+    """First and last day that rows of these objects can lie in, in any version of them; None where that is unknown."""
+    days = reject_days(units)
+    return days and (days[0] - _BEFORE, days[1] + _AFTER)
+
+
+def reject_days(units: Iterable[Unit]) -> Days | None:
+    """The same of their rejects, which lie under the day in the object's key."""
+    times = [parse_key(unit.uri).time for unit in units]
+    known = [time.date() for time in times if time is not None]
+    return (min(known), max(known)) if known and len(known) == len(times) else None
 
 
 def rejects_table(rows: Sequence[dict[str, object]]) -> pa.Table:

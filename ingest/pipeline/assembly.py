@@ -3,12 +3,15 @@
 Objects of one format and layout share blocks of some tens of megabytes, so 5,000 small files cost little more than one
 large one, and a large one is read in such blocks. What cannot be decompressed or recognised becomes rejects of that
 object; it never stops the others.
+
+Memory is bounded, whatever comes: rows of an object that is larger than `STAGED_FROM` are staged from there on, an
+assembly says when it `is_full`, and a block holds some 500,000 lines at most.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import ModuleType
@@ -19,39 +22,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest import formats
-from ingest.formats.block import Block, Reason, Rejected, count_lines
+from ingest.formats.block import Block, Reason, Rejected
 from ingest.formats.object_key import ObjectKey, parse_key
-from ingest.lake.declarations import VPC_FLOW
+from ingest.lake.declarations import REJECTS, VPC_FLOW
 from ingest.lake.schema import Table
-from ingest.pipeline.admission import Lines, admit, out_of_range, reject_row, reject_rows, with_lineage
-from ingest.pipeline.pieces import LONGEST_LINE, Damage, Piece, begun, pieces
+from ingest.lake.staging import Staging
+from ingest.pipeline.admission import Lines, admit, out_of_range, reject_row, reject_rows, rejects_table, with_lineage
+from ingest.pipeline.outcome import Outcome
+from ingest.pipeline.pieces import LONGEST_LINE, MOST_LINES, Damage, Piece, begun, counted, pieces
 from ingest.pipeline.rules import NO_RULES, Rules
+from ingest.pipeline.strays import sort_out
 from ingest.sources import Body, SourceObject
 
-_BLOCK_BYTES = 16 * 1024 * 1024
+_BLOCK_BYTES = 24 << 20
+_REJECTS_AT_ONCE = 10_000
+STAGED_FROM = 64 << 20
+"""Bytes of an object's text after which its rows are written to files as they come."""
+FULL = 192 << 20
+"""Bytes of text whose rows are held in memory: what 16 MiB of stored objects hold seldom comes near it."""
 _HEAD_BYTES = 64 * 1024
 _PARQUET = b"PAR1"
+_UNKNOWN = "no log format eastwest reads begins like this"
 _Numbers = npt.NDArray[np.int32]
-
-
-@dataclass
-class Outcome:
-    """What became of one object: the counts its ledger row holds."""
-
-    source: SourceObject
-    key: ObjectKey
-    format: str | None = None
-    rows: int = 0
-    rejects: int = 0
-    dropped: int = 0
-    skipped: int = 0
-    min_time: datetime | None = None
-    max_time: datetime | None = None
-
-    @property
-    def records(self) -> int:
-        """All that the object holds: what became rows, what could not be read, what drop rules removed."""
-        return self.rows + self.rejects + self.dropped
 
 
 @dataclass
@@ -64,6 +56,7 @@ class _Pending:
     first_lines: list[int] = field(default_factory=list)
     first_offsets: list[int] = field(default_factory=list)
     size: int = 0
+    lines: int = 0
 
     def add(self, key: ObjectKey, piece: Piece, count: int, first_line: int) -> None:
         """One object's piece, after the others."""
@@ -73,6 +66,7 @@ class _Pending:
         self.first_lines.append(first_line)
         self.first_offsets.append(piece.offset)
         self.size += len(piece.data)
+        self.lines += count
 
     def block(self, layout: str) -> Block:
         """All of them, back to back."""
@@ -87,13 +81,16 @@ class _Pending:
 
 
 class Assembly:
-    """Takes objects one by one; `finish` gives their rows by table, their rejects and each object's outcome."""
+    """Takes objects one by one; `finish` gives their rows by table, `outcomes` tells what became of each."""
 
-    def __init__(self, rules: Rules = NO_RULES) -> None:
-        """Nothing is read yet; `touched` counts what each rule found."""
+    def __init__(self, rules: Rules = NO_RULES, staging: Staging | None = None) -> None:
+        """Nothing is read yet; `touched` counts what each rule found. Without `staging` all rows stay in memory."""
         self.outcomes: dict[str, Outcome] = {}
-        self.rejects: list[dict[str, object]] = []
         self.touched: Counter[str] = Counter()
+        self.staging = staging
+        self._staged: str | None = None
+        self._held_bytes = 0
+        self._rejects: list[dict[str, object]] = []
         self._rules = rules
         self._rows: dict[str, list[pa.Table]] = defaultdict(list)
         self._pending: dict[tuple[ModuleType, str], _Pending] = defaultdict(_Pending)
@@ -110,11 +107,13 @@ class Assembly:
             return
         read_as: tuple[ModuleType, str] | None = None
         lines = 0
-        for piece in pieces(body):
+        for piece, count in counted(pieces(body)):
             if isinstance(piece, Damage):
                 self._reject_object(outcome, lines + 1, piece.text_bytes, Reason.DAMAGED_OBJECT, piece.what, b"")
                 continue
-            count = count_lines(piece.data)
+            if self.staging and not self._staged and piece.offset >= STAGED_FROM:
+                self._stage(key.uri)
+            self._held_bytes += 0 if self._staged else len(piece.data)
             if formats.is_test_object(key):
                 outcome.skipped += count
             elif piece.line_bytes:
@@ -123,16 +122,29 @@ class Assembly:
                 read_as = read_as or self._recognise(outcome, piece.data)
                 self._add_lines(outcome, piece, count, lines + 1, read_as)
             lines += count
+        if self._staged:
+            self._stage(None)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it holds as much as memory should: `finish` it and begin another."""
+        return self._held_bytes >= FULL
+
+    def _stage(self, uri: str | None) -> None:
+        """From now on rows and rejects, all of them that object's, are staged; None: kept again."""
+        for read_as in list(self._pending):
+            self._parse(*read_as)
+        self._flush_rejects()
+        self._staged = uri
 
     def _recognise(self, outcome: Outcome, data: bytes) -> tuple[ModuleType, str] | None:
         """The format that an object is read as, and its layout."""
         head = data[:_HEAD_BYTES]
-        first = next((line for line in head.splitlines() if line.strip()), b"")
         module = formats.recognise(outcome.key, head)
         if module is None:
             return None
-        outcome.format = module.TABLE.name
-        return module, module.layout(first)
+        outcome.read_as = module.TABLE.name
+        return module, module.layout(formats.first_line(head))
 
     def _add_lines(
         self, outcome: Outcome, piece: Piece, count: int, first_line: int, read_as: tuple[ModuleType, str] | None
@@ -142,18 +154,23 @@ class Assembly:
             return
         pending = self._pending[read_as]
         pending.add(outcome.key, piece, count, first_line)
-        if pending.size >= _BLOCK_BYTES:
+        if pending.size >= _BLOCK_BYTES or pending.lines >= MOST_LINES:
             self._parse(*read_as)
 
     def _parse(self, module: ModuleType, layout: str) -> None:
-        pending = self._pending.pop((module, layout))
-        block = pending.block(layout)
+        for other, strays in self._read(module, self._pending.pop((module, layout)).block(layout)).items():
+            self._read(other, strays, are_strays=True)
+
+    def _read(self, module: ModuleType, block: Block, *, are_strays: bool = False) -> dict[ModuleType, Block]:
+        """Parse a block and keep what came of it; gives the lines that are of another format than their object."""
         table: Table = module.TABLE
         parsed = module.parse(block)
         rows, lines, rejects = admit(table, parsed, block)
-        self.rejects += reject_rows(block, rejects, table.name, self._now)
+        rejects, others = (rejects, {}) if are_strays else sort_out(block, rejects, module)
+        self._reject(block, rejects, table.name)
         self._count(lines, [block.object_of[r.at] for r in rejects], [block.object_of[i] for i in parsed.skipped])
         self._keep(table, rows, lines)
+        return others
 
     def _count(self, lines: Lines, rejected: Iterable[int], skipped: Iterable[int]) -> None:
         size = len(lines.keys)
@@ -173,14 +190,20 @@ class Assembly:
         rows = self._rules.redacted(table, rows, self.touched)
         if not rows.num_rows:
             return
-        self._rows[table.name].append(rows)
+        self._put(table, rows)
         spans = pa.table({"object": pa.array(lines.object_of), "time": rows.column(table.time)})
         grouped = spans.group_by("object").aggregate([("time", "count"), ("time", "min"), ("time", "max")])
         for row in grouped.to_pylist():
             outcome = self.outcomes[lines.keys[row["object"]].uri]
-            outcome.rows += row["time_count"]
+            outcome.rows_of[table.name] += row["time_count"]
             outcome.min_time = min(filter(None, (outcome.min_time, row["time_min"])))
             outcome.max_time = max(filter(None, (outcome.max_time, row["time_max"])))
+
+    def _put(self, table: Table, rows: pa.Table) -> None:
+        if self.staging and self._staged:
+            self.staging.add(table, self._staged, rows)
+        else:
+            self._rows[table.name].append(rows)
 
     def _add_parquet(self, outcome: Outcome, data: bytes) -> None:
         """Flow logs delivered as Parquet; `log_line` is the row's number."""
@@ -189,7 +212,7 @@ class Assembly:
         except ValueError as error:
             self._reject_object(outcome, 1, 0, Reason.DAMAGED_OBJECT, str(error), b"")
             return
-        outcome.format = VPC_FLOW.name
+        outcome.read_as = VPC_FLOW.name
         numbers = np.arange(1, rows.num_rows + 1, dtype=np.int32)
         missing = pc.is_null(rows.column(VPC_FLOW.time)).to_numpy()
         rows, numbers = self._reject_parquet(outcome, rows, numbers, missing, Reason.BAD_VALUE)
@@ -209,38 +232,67 @@ class Assembly:
 
     def _reject_long_line(self, outcome: Outcome, line: int, piece: Piece) -> None:
         detail = f"a line of {piece.line_bytes:,} bytes; at most {LONGEST_LINE:,} are read"
-        self._reject_object(outcome, line, piece.offset, Reason.MALFORMED_LINE, detail, piece.data.rstrip(b"\n"))
-        self.rejects[-1]["raw_bytes"] = piece.line_bytes
+        raw = piece.data.rstrip(b"\n")
+        self._reject_object(outcome, line, piece.offset, Reason.MALFORMED_LINE, detail, raw, piece.line_bytes)
 
     def _reject_lines(self, outcome: Outcome, piece: Piece, count: int, first_line: int) -> None:
         block = Block(piece.data, [outcome.key], [count], "", (first_line,), (piece.offset,))
-        detail = "no log format eastwest reads begins like this"
-        rejects = [Rejected(at, Reason.UNSUPPORTED_FORMAT, detail) for at in range(count) if block.line(at).strip()]
+        texts = {at: text for at in range(count) if (text := block.line(at)).strip()}
+        rejects = [
+            Rejected(at, Reason.UNSUPPORTED_FORMAT, formats.unsupported(text) or _UNKNOWN) for at, text in texts.items()
+        ]
         outcome.skipped += count - len(rejects)
+        rejects, others = sort_out(block, rejects, None)
         outcome.rejects += len(rejects)
-        self.rejects += reject_rows(block, rejects, None, self._now)
+        self._reject(block, rejects, None)
+        for module, strays in others.items():
+            self._read(module, strays, are_strays=True)
 
-    def _reject_object(self, outcome: Outcome, line: int, offset: int, reason: Reason, detail: str, raw: bytes) -> None:
+    def _reject(self, block: Block, rejects: Sequence[Rejected], format_name: str | None) -> None:
+        for start in range(0, len(rejects), _REJECTS_AT_ONCE):
+            some = rejects[start : start + _REJECTS_AT_ONCE]
+            self._rejects += reject_rows(block, some, format_name, self._now)
+            self._flush_rejects(at_least=_REJECTS_AT_ONCE)
+
+    def _reject_object(
+        self,
+        outcome: Outcome,
+        line: int,
+        offset: int,
+        reason: Reason,
+        detail: str,
+        raw: bytes,
+        raw_bytes: int | None = None,
+    ) -> None:
         outcome.rejects += 1
-        self.rejects.append(
-            reject_row(
-                outcome.key,
-                line=line,
-                offset=offset,
-                format_name=outcome.format,
-                reason=reason,
-                detail=detail,
-                raw=raw,
-                now=self._now,
-            )
+        row = reject_row(
+            outcome.key,
+            line=line,
+            offset=offset,
+            format_name=outcome.read_as,
+            reason=reason,
+            detail=detail,
+            raw=raw,
+            now=self._now,
         )
+        self._rejects.append({**row, "raw_bytes": len(raw) if raw_bytes is None else raw_bytes})
+        self._flush_rejects(at_least=_REJECTS_AT_ONCE)
+
+    def _flush_rejects(self, at_least: int = 1) -> None:
+        """Make a table of the rejects that wait: a tenth of their size as objects of Python."""
+        if len(self._rejects) >= at_least:
+            self._rules.redact_rejects(self._rejects, self.touched)
+            rows = rejects_table(self._rejects)
+            self._held_bytes += 0 if self._staged else rows.nbytes
+            self._put(REJECTS, rows)
+            self._rejects = []
 
     def finish(self) -> dict[str, pa.Table]:
         """Parse what waits; the rows of every table that has any. Nothing can be added afterwards."""
         if self._finished is None:
-            for module, layout in list(self._pending):
-                self._parse(module, layout)
-            self._rules.redact_rejects(self.rejects, self.touched)
+            self._stage(None)
+            if self.staging:
+                self.staging.finish()
             self._finished = {
                 name: pa.concat_tables(parts, promote_options="permissive") for name, parts in self._rows.items()
             }

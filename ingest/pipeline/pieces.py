@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
+
+import numpy as np
 
 from ingest.formats import unwrap
+from ingest.formats.block import count_lines
 from ingest.formats.compression import decompress
 from ingest.formats.envelopes import HEAD
 from ingest.formats.streams import TextStream
@@ -24,6 +27,9 @@ LONGEST_LINE = 16 << 20
 
 KEPT = 64 << 10
 """Bytes that are kept of a longer one."""
+
+MOST_LINES = 1 << 18
+"""Lines of a piece: several times what 16 MiB of log hold."""
 
 WRAPPED = 256 << 20
 """Bytes of an envelope that is read whole; Firehose writes at most 128 MiB."""
@@ -131,3 +137,17 @@ def _lines(text: bytes, offset: int) -> Iterator[Piece]:
             end = text.index(b"\n", at) + 1
             yield Piece(text[at : at + KEPT] + b"\n", offset + at, end - 1 - at)
         at = end
+
+
+def counted(found: Iterable[Piece | Damage]) -> Iterator[tuple[Piece | Damage, int]]:
+    """The pieces with how many lines each has, those of very short lines cut into several."""
+    for piece in found:
+        count = 0 if isinstance(piece, Damage) else count_lines(piece.data)
+        if isinstance(piece, Damage) or count <= MOST_LINES:
+            yield piece, count
+            continue
+        starts = np.flatnonzero(np.frombuffer(piece.data, dtype=np.uint8) == 10)[MOST_LINES - 1 :: MOST_LINES] + 1
+        edges = [0, *starts.tolist()]
+        for start, end in pairwise([*edges, len(piece.data)] if edges[-1] < len(piece.data) else edges):
+            part = piece.data[start:end]
+            yield Piece(part, piece.offset + start), count_lines(part)

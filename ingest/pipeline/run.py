@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 
 from ingest.errors import EastwestError, SourceError
+from ingest.lake.staging import Staging
 from ingest.lake.tables import Lake
 from ingest.pipeline import batch as batches_
 from ingest.pipeline.assembly import Assembly
@@ -145,7 +146,7 @@ def ingest_batch(lake: Lake, objects: Sequence[SourceObject], read: Read, rules:
     """
     started = monotonic()
     result = Summary()
-    for assembly in _assembled(objects, read, rules, stop, result):
+    for assembly in _assembled(lake, objects, read, rules, stop, result):
         batches_.commit(lake, assembly)
         _count(assembly, result)
     _log.info(
@@ -162,37 +163,54 @@ def ingest_batch(lake: Lake, objects: Sequence[SourceObject], read: Read, rules:
 
 
 def _assembled(
-    objects: Sequence[SourceObject], read: Read, rules: Rules, stop: Event, result: Summary
+    lake: Lake, objects: Sequence[SourceObject], read: Read, rules: Rules, stop: Event, result: Summary
 ) -> Iterator[Assembly]:
-    """The batch parsed, as one assembly; as several where an object breaks it, so that it breaks nothing else."""
-    assembly = Assembly(rules)
+    """The batch parsed, as one assembly; as several where memory cannot hold it, or where an object breaks it.
+
+    An object that breaks it is found by halving what is left of the batch, so that it breaks nothing else.
+    """
+    assembly = Assembly(rules, Staging(lake))
     failed: list[tuple[str, str]] = []
+    begun: set[str] = set()
+    done: set[str] = set()
     try:
         for item, body in read(objects):
+            begun.add(item.uri)
             if stop.is_set():
                 raise StoppedError
             if isinstance(body, SourceError):
                 failed.append((item.uri, str(body)))
                 continue
             assembly.add(item, body)
+            if assembly.is_full:
+                assembly.finish()
+                result.failed += _told(failed)
+                yield assembly
+                failed, assembly = [], Assembly(rules, Staging(lake))
+                done |= begun
         assembly.finish()
     except Exception as error:
-        # A large object that fails half read, or a fault of ours in parsing it: found by halving the batch.
+        # A large object that fails half read, or a fault of ours in parsing it.
         if isinstance(error, StoppedError) or (isinstance(error, EastwestError) and not isinstance(error, SourceError)):
             raise
-        if len(objects) > 1:
-            half = len(objects) // 2
-            yield from _assembled(objects[:half], read, rules, stop, result)
-            yield from _assembled(objects[half:], read, rules, stop, result)
+        left = [item for item in objects if item.uri not in done]
+        if len(left) > 1:
+            half = len(left) // 2
+            yield from _assembled(lake, left[:half], read, rules, stop, result)
+            yield from _assembled(lake, left[half:], read, rules, stop, result)
             return
-        why = str(error) if isinstance(error, SourceError) else f"{objects[0].uri}: could not be parsed: {error!r}"
-        failed = [(objects[0].uri, why)]
+        why = str(error) if isinstance(error, SourceError) else f"{left[0].uri}: could not be parsed: {error!r}"
+        failed = [(left[0].uri, why)]
         assembly = Assembly(rules)
-    for uri, why in failed:
-        _log.warning("object not read", object=uri, error=why)
-    result.failed += failed
+    result.failed += _told(failed)
     if assembly.outcomes:
         yield assembly
+
+
+def _told(failed: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    for uri, why in failed:
+        _log.warning("object not read", object=uri, error=why)
+    return failed
 
 
 def _count(assembly: Assembly, result: Summary) -> None:
@@ -203,5 +221,4 @@ def _count(assembly: Assembly, result: Summary) -> None:
         result.rejects += outcome.rejects
         result.dropped += outcome.dropped
         result.skipped += outcome.skipped
-        if outcome.format and outcome.rows:
-            result.rows[outcome.format] += outcome.rows
+        result.rows += outcome.rows_of

@@ -81,10 +81,14 @@ def _uri_of(path: Path) -> str:
     return "file://" + quote_from_bytes(os.fsencode(path), safe="/=:@!$&'()*+,;~")
 
 
+def _etag(stat: os.stat_result) -> str:
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
 def _object_of(path: Path, stat: os.stat_result) -> SourceObject:
     return SourceObject(
         uri=_uri_of(path),
-        etag=f"{stat.st_size}-{stat.st_mtime_ns}",
+        etag=_etag(stat),
         size=stat.st_size,
         last_modified=datetime.fromtimestamp(stat.st_mtime, UTC),
     )
@@ -145,5 +149,5 @@ def _parts(wanted: SourceObject, size: int) -> Iterator[bytes]:
 
 
 def _check(wanted: SourceObject, file: int) -> None:
-    if _object_of(_path_of(wanted.uri), os.fstat(file)).etag != wanted.etag:
+    if _etag(os.fstat(file)) != wanted.etag:
         raise RewrittenError(f"{wanted.uri}: was rewritten after it was listed. The next run reads the new version")

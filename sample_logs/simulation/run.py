@@ -223,8 +223,8 @@ def simulate(
 
     `start` is in epoch seconds (UTC, whole five minutes); `incidents` None is all of them, an empty list none.
     `ground_truth`: a `.jsonl.gz` file with the true caller and callee of every logged request; `crowded`: with callers
-    that share addresses with others; `fault`: a kind of which one is placed on an edge chosen by `seed`, and told in the
-    truth. Raises ValueError for an unknown incident or fault, or an unaligned start.
+    that share addresses with others; `fault`: a kind of which one is placed on an edge chosen by `seed`, and told in
+    the truth. Raises ValueError for an unknown incident or fault, or an unaligned start.
     """
     kinds = list(KINDS) if incidents is None else incidents
     unknown = [kind for kind in kinds if kind not in KINDS]

@@ -9,7 +9,7 @@ OBJECTS = Table(
         Column("log_object", Type.TEXT, "URI of the source object"),
         Column("etag", Type.TEXT, "Its version: S3's ETag, or size and modification time of a file"),
         Column("size_bytes", Type.LONG, "Its size as stored", "bytes"),
-        Column("format", Type.TEXT, "Log format it was recognised as; NULL when none"),
+        Column("format", Type.TEXT, "Table its rows are in, several joined by +; NULL when its format is unknown"),
         Column("records", Type.LONG, "Records in it: rows + rejects + dropped, always"),
         Column("rows", Type.LONG, "Records that became rows"),
         Column("rejects", Type.LONG, "Records that could not be read"),

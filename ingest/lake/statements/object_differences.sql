@@ -1,5 +1,16 @@
 -- Every way in which an object's rows are not what the ledger says. Days that expired may lack rows, never have more.
-with sources as (
+-- An object with lines of several formats may lack those of the table that expired first.
+with expired_of_format as (
+    select
+        f.format,
+        max(e.before) as before
+    from (select distinct format from ledger) as f
+    inner join expired as e
+        on list_contains(string_split(f.format, '+'), e."table")
+    group by f.format
+),
+
+sources as (
     select
         log_object,
         sum(rows) as rows,
@@ -30,8 +41,8 @@ judged as (
         on l.log_object = s.log_object
     left join rejected as r
         on l.log_object = r.log_object
-    left join expired as e
-        on l.format = e."table"
+    left join expired_of_format as e
+        on l.format = e.format
     left join (select max(before) as before from expired where "table" not in ('rejects', 'objects')) as any_source
         on l.format is null
     left join expired as rejects_expired
