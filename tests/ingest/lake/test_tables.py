@@ -150,8 +150,8 @@ def test_files_carry_day_time_span_and_schema_version(tmp_path: Path) -> None:
     lake.append(CALL_MINUTES, units("a#1"), lambda _: rows)
     files = sorted(lake.snapshot(CALL_MINUTES).files, key=lambda file: file.uri)
     assert [(file.rows, file.day, file.schema_version) for file in files] == [
-        (2, date(2026, 3, 10), 1),
-        (1, date(2026, 3, 11), 1),
+        (2, date(2026, 3, 10), CALL_MINUTES.version),
+        (1, date(2026, 3, 11), CALL_MINUTES.version),
     ]
     assert (files[0].min_time, files[0].max_time) == (minutes[0], minutes[1])
 
