@@ -14,8 +14,9 @@ from ingest.lake import vocabulary
 from queries.header import split_header
 
 MACROS = ("names", "addresses", "quantiles", "time", "deliveries")
-MACROS_ON_VIEWS = ("direct_connections",)
+MACROS_ON_VIEWS = ("direct_connections", "edge_calls", "edge_latencies")
 IDENTITY = (
+    "corrections",
     "alb_nodes",
     "alb_target_groups",
     "alb_targets",
@@ -44,7 +45,9 @@ VIEWS = (
     "edge_requests",
     "resource_connections",
     "flows",
+    "call_counts",
     "calls",
+    "timed_requests",
     "latencies",
     "denials",
 )

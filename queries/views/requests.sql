@@ -104,15 +104,12 @@ left join service_names as s
 left join principal_names as p
     on coalesce(r.caller_principal, r.caller_cert_subject) = p.principal
 left join address_names as a
-    on r.caller_vpc = a.vpc
+    on case when p.name is null then r.caller_vpc end = a.vpc
     and r.caller_ip = a.ip
     and hour_of(r.time) = a.hour
-where not exists (
-        select 1
-        from own_subscriptions as o
-        where case when contains(r.log_object, '/sn-') then split_part(r.service, '/', 2) end = o.service_id
-            and hour_of(r.time) = o.hour
-    )
+anti join own_subscriptions as o
+    on case when contains(r.log_object, '/sn-') then split_part(r.service, '/', 2) end = o.service_id
+    and hour_of(r.time) = o.hour
 union all
 select
     r.time,
@@ -205,6 +202,6 @@ left join service_names as s
 left join principal_names as p
     on r.caller_cert_subject = p.principal
 left join address_names as a
-    on r.caller_vpc = a.vpc
+    on case when p.name is null then r.caller_vpc end = a.vpc
     and r.caller_ip = a.ip
     and r.hour = a.hour

@@ -87,11 +87,11 @@ select
 from (
     select
         *,
-        role_of(signer) as role
-    from (
-        select
-            *,
-            coalesce(caller_principal, resolved_user) as signer
-        from lattice_access
-    )
+        coalesce(caller_principal, resolved_user) as signer,
+        -- role_of of one column inside a lambda: DuckDB then does it once an entry of the column's dictionary.
+        case
+            when caller_principal is null then role_of(resolved_user)
+            else list_transform([caller_principal], lambda p: role_of(p))[1]
+        end as role
+    from lattice_access
 ) as l
