@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile -q pyproject.toml --group build --universal --p
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev demo test check check-docs docs format lock build bench soak clean
+.PHONY: help setup setup-dev demo test check check-docs docs format lock build bench bench-queries soak clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -78,9 +78,12 @@ build: setup-dev ## Wheel and source distribution in dist/
 bench: setup-dev ## Ingest speed against bare gunzip and Parquet write
 	$(BIN)/python -m bench
 
+bench-queries: setup-dev ## Questions on a lake of 20 M requests and 50 M flows a day (builds 6 GB in .bench; CHDB_PYTHON=...)
+	$(BIN)/python -m bench.queries
+
 soak: setup-dev ## Compactors race each other and an appender, 20 rounds, counts exact; growth of the ledger
 	$(BIN)/python -m bench.soak_compaction
 	$(BIN)/python -m bench.ledger_growth
 
 clean: ## Take away what was made here, .venv included
-	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .demo .bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -126,7 +126,9 @@ def _moved(table: Table, rows: pa.Table, back: int) -> pa.Table:
             arrays.append(pc.replace_substring(names, f"{newest:%Y%m%d}T", f"{earlier:%Y%m%d}T"))
         else:
             arrays.append(rows.column(column.name))
-    return pa.Table.from_arrays([pa.chunked_array([a]) if isinstance(a, pa.Array) else a for a in arrays], schema=table.arrow)
+    return pa.Table.from_arrays(
+        [pa.chunked_array([a]) if isinstance(a, pa.Array) else a for a in arrays], schema=table.arrow
+    )
 
 
 def _say(line: str, started: float = time.monotonic()) -> None:

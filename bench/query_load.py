@@ -48,7 +48,7 @@ def _hexadecimal(draw: np.random.Generator, count: int, layout: str) -> Any:
 
 @dataclass(frozen=True)
 class Requests:
-    """Requests of a span, in order of time: when (microseconds), pair, task of the caller, task of the service, port."""
+    """Requests in order of time: when (microseconds), pair, task of the caller, task of the service, port."""
 
     at: Numbers
     pair: Numbers
@@ -86,7 +86,10 @@ class Estate:
             f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/svc{{n}}/{{n:016x}}", SERVICES
         )
         self.principals = pa.array(
-            [f"arn:aws:sts::{ACCOUNT}:assumed-role/svc{s}-task/{s:030x}{t:02x}" for s, t in zip(service, task, strict=True)]
+            [
+                f"arn:aws:sts::{ACCOUNT}:assumed-role/svc{s}-task/{s:030x}{t:02x}"
+                for s, t in zip(service, task, strict=True)
+            ]
         )
         self.balancers = _texts("app/internal-{n}/{n:016x}", BALANCERS)
         self.node_ips = pa.array([f"10.{n // NODES % VPCS}.250.{10 + n}" for n in range(BALANCERS * NODES)])
@@ -102,8 +105,10 @@ class Estate:
         return Requests(at, pair, caller, target, draw.integers(32_768, 61_000, count))
 
 
-def rows_of(estate: Estate, draw: np.random.Generator, start: datetime, span: timedelta, scale: float) -> dict[Table, pa.Table]:
-    """Rows of [start, start + span), in order of time, by source table; `scale` 1.0 is 20 M requests, 50 M flows a day."""
+def rows_of(
+    estate: Estate, draw: np.random.Generator, start: datetime, span: timedelta, scale: float
+) -> dict[Table, pa.Table]:
+    """Rows of [start, start + span), in order of time, by table; `scale` 1.0 is 20 M requests and 50 M flows a day."""
     share = span / timedelta(days=1) * scale
     made = estate.requests(draw, start, span, round(20_000_000 * share))
     behind_lattice = estate.callees[made.pair] < BEHIND_LATTICE
@@ -321,11 +326,13 @@ def _waits(estate: Estate, draw: np.random.Generator, pair: Numbers) -> Numbers:
 
 
 def _table(table: Table, columns: Columns, at: Numbers, part: Numbers, name: str) -> pa.Table:
-    """The columns with lineage, in the table's schema; `part` numbers the objects of a slot, `name` is their pattern."""
+    """The columns with lineage, in the table's schema; `part` numbers a slot's objects, `name` is their pattern."""
     parts, length = OBJECTS_A_SLOT[table], int(SLOT.total_seconds()) * 1_000_000
     first = int(at.min()) // length
     number = (at // length - first) * parts + part
-    slots = [datetime.fromtimestamp((first + n) * length / 1_000_000, UTC) for n in range(int(number.max()) // parts + 1)]
+    slots = [
+        datetime.fromtimestamp((first + n) * length / 1_000_000, UTC) for n in range(int(number.max()) // parts + 1)
+    ]
     names = pa.array([name.format(at=slot, part=n) for slot in slots for n in range(parts)])
     columns["log_object"] = _take(names, number)
     columns["log_line"] = pa.array(_places(number).astype(np.int32) + 1)

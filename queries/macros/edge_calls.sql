@@ -1,8 +1,8 @@
 -- The calls of [begin_at, end_at) by edge, as in the view calls but without its minutes: counts are added up by raw ids
 -- first and named after, thousands of rows instead of millions. Several rows an edge: add them up. An address was
--- somebody in an hour, so callers that are addresses are counted by the hour. wrong_minute: the minute, of client errors,
--- server errors and missing responses; NULL for the rest.
-create or replace temp macro edge_calls(begin_at, end_at) as table
+-- somebody in an hour, so callers that are addresses are counted by the hour. minute: that of client errors, server
+-- errors and missing responses, and of all calls of the callees (display names) in minutes_of; NULL for the rest.
+create or replace temp macro edge_calls(begin_at, end_at, minutes_of := []::varchar[]) as table
 with counted as (
     select
         c.front_door,
@@ -10,7 +10,14 @@ with counted as (
         c.target_group,
         c.caller_key,
         case when starts_with(c.caller_key, '/') or starts_with(c.caller_key, 'vpc-') then hour_of(c.minute) end as hour,
-        case when c.outcome in ('client_error', 'server_error', 'no_response') then c.minute end as wrong_minute,
+        case
+            when c.outcome in ('client_error', 'server_error', 'no_response') then c.minute
+            when c.service in (
+                select split_part(s.service, '#', 1)
+                from service_names as s
+                where list_contains(minutes_of, s.name)
+            ) then c.minute
+        end as minute,
         min(c.caller_principal) as caller_principal,
         min(c.minute) as first_minute,
         max(c.minute) as last_minute,
@@ -59,7 +66,7 @@ select
     coalesce(s.name, c.service_id, 'unknown') as callee,
     c.caller_principal,
     c.service_id as service,
-    c.wrong_minute,
+    c.minute,
     c.first_minute,
     c.last_minute,
     c.last_ok,

@@ -16,6 +16,7 @@
 -- day = { type = "date", about = "day of time, UTC" }
 -- ---
 -- Every refused attempt at every layer: requests one by one, TLS handshakes one by one, packets per minute, pair and port.
+-- Packets are read from connections: flows leaves out only what was accepted.
 -- An application's 403 behind a load balancer that is a Lattice target is counted on the Lattice side.
 select
     r.time,
@@ -115,7 +116,7 @@ from (
             arg_min(log_line, (time, log_object, log_line)) as log_line,
             hour_of(min(time)) as hour,
             day
-        from flows
+        from connections
         where action = 'REJECT'
         group by minute_of(time), src_ip, dst_ip, dst_port, src_vpc, dst_vpc, reason, day
     ) as r

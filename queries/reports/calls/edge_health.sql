@@ -43,7 +43,7 @@ with minutes as (
     select
         caller,
         callee,
-        wrong_minute as minute,
+        minute,
         sum(requests) as requests,
         sum(client_errors) as client_errors,
         sum(server_errors) as server_errors,

@@ -39,14 +39,19 @@ with refused as (
     group by d.caller, d.callee, d.layer, d.reason
 ),
 
--- Before the window by edge, in it minute by minute.
-before as (
+-- Before the window by edge; in it minute by minute, because an edge may have worked again since.
+successes as (
     select
         c.caller,
         c.callee,
-        max(c.last_ok) as minute
+        c.last_ok as minute
     from edge_calls('-infinity'::timestamptz, $since) as c
-    group by c.caller, c.callee
+    union all
+    select
+        c.caller,
+        c.callee,
+        c.last_ok
+    from edge_calls($since, $until, minutes_of := (select list(f.callee) from refused as f)) as c
 ),
 
 answered as (
@@ -55,27 +60,12 @@ answered as (
         r.callee,
         r.refused_by,
         r.reason,
-        max(c.minute) as minute
+        max(s.minute) as minute
     from refused as r
-    inner join (
-        select
-            caller,
-            callee,
-            minute
-        from before
-        union all
-        select
-            caller,
-            callee,
-            minute
-        from calls
-        where minute >= $since
-            and minute < $until
-            and ok > 0
-    ) as c
-        on r.caller = c.caller
-        and r.callee = c.callee
-        and c.minute < r.first_seen
+    inner join successes as s
+        on r.caller = s.caller
+        and r.callee = s.callee
+        and s.minute < r.first_seen
     where r.refused_by <> 'packet'
     group by r.caller, r.callee, r.refused_by, r.reason
 ),
