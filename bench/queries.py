@@ -18,12 +18,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from bench.query_lake import build_day, build_month, sizes
 from ingest.lake.declarations import OBJECTS, ROLLUPS, SOURCE_TABLES
 from ingest.lake.tables import Lake
+from ingest.settings import Settings
+from ingest.sources.s3_access import storage_options
 from queries import catalog
 from queries.session import Session, open_session
 
@@ -142,35 +145,37 @@ def by_age(day: Lake, month: Lake, runs: int) -> None:
             print(f"{name + f', {hours} h of history':34} {one:8.3f} {thirty:8.3f} {thirty / one:6.2f}", flush=True)
 
 
-def on_s3(folder: Path, names: tuple[str, str]) -> None:
-    """Requests that the last hour costs on S3 (rclone on loopback, behind a proxy that counts), cold."""
+def on_s3(lakes: Mapping[str, Path]) -> None:
+    """Requests that the last hour costs on S3 (moto on loopback, behind a proxy that counts them), cold."""
     from tests.fault_proxy import faulty
-    from tests.servers import ACCESS_KEY, REGION, SECRET_KEY, run_rclone
+    from tests.servers import run_moto
 
     print("\n## the last hour on S3, requests: open a session, ask edge_health and denied_callers once")
-    with tempfile.TemporaryDirectory() as logs, run_rclone(folder.parent, Path(logs) / "rclone.log") as server:
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    os.environ.update(keys)
+    with tempfile.TemporaryDirectory() as logs, run_moto(Path(logs) / "moto.log") as server:
         assert server.endpoint_url is not None
+        bucket = server.bucket("lakes")
+        for name, folder in lakes.items():
+            for path in folder.rglob("*"):
+                if path.is_file():
+                    bucket.put(f"{name}/{path.relative_to(folder)}", path.read_bytes())
         with faulty(server.endpoint_url, (), 0) as proxy:
+            storage = storage_options(bucket.uri, Settings(endpoint_url=proxy.url, region="us-east-1"))
+            storage |= keys
             for hours in (0, HISTORY_HOURS):
-                for name in names:
-                    storage = {
-                        "AWS_ENDPOINT_URL": proxy.url,
-                        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-                        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-                        "AWS_REGION": REGION,
-                        "AWS_ALLOW_HTTP": "true",
-                    }
-                    lake, marks, begun = Lake(f"s3://{folder.name}/{name}", storage), [], time.perf_counter()
-                    with open_session(lake, "-1h", history_hours=hours) as session:
+                for name in lakes:
+                    marks = [0]
+                    with open_session(Lake(bucket.uri + name, storage), "-1h", history_hours=hours) as session:
                         marks.append(sum(proxy.methods.values()))
                         for question in ("edge_health", "denied_callers"):
                             asked(session, question)()
                             marks.append(sum(proxy.methods.values()))
-                    seconds = time.perf_counter() - begun
+                    opening, edges, denied = (after - before for before, after in pairwise(marks))
                     methods = ", ".join(f"{method} {n}" for method, n in sorted(proxy.methods.items()))
                     print(
-                        f"{name:8} {hours:4} h of history: {marks[0]:5} to open, {marks[1] - marks[0]:5} edge_health,"
-                        f" {marks[2] - marks[1]:5} denied_callers, {marks[2]:5} in all ({methods}), {seconds:.1f} s",
+                        f"{name:8} {hours:4} h of history: {opening:5} to open, {edges:5} edge_health,"
+                        f" {denied:5} denied_callers, {marks[-1]:5} in all ({methods})",
                         flush=True,
                     )
                     proxy.methods.clear()
@@ -210,7 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path(".bench/lakes"), help="the lakes; built when missing")
     parser.add_argument("--scale", type=float, default=1.0, help="1.0 is 20 M requests and 50 M flows a day")
-    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--days", type=int, default=30, help="days of the larger lake; 1: the newest day alone")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--chdb-python", default=os.environ.get("CHDB_PYTHON"), help="a Python that has chdb")
     parser.add_argument("parts", nargs="*", default=["rollups", "screen", "others", "peers", "age", "s3"])
@@ -218,7 +223,7 @@ def main() -> None:
     folder: Path = options.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     day = build_day(folder / "day", options.scale)
-    month = build_month(folder / "month", folder / "day", options.days)
+    month = build_month(folder / "month", folder / "day", options.days) if options.days > 1 else day
     print(f"{os.cpu_count()} cores; load {os.getloadavg()[0]:.1f}; p50 of {options.runs} runs unless said otherwise")
     with open_session(day) as session:
         until = session.window()[1]
@@ -238,7 +243,10 @@ def main() -> None:
     if "age" in options.parts:
         by_age(day, month, options.runs)
     if "s3" in options.parts:
-        on_s3(folder, ("day", "month"))
+        small = folder / "hundredth"
+        build_day(small / "day", options.scale / 100)
+        build_month(small / "month", small / "day", options.days)
+        on_s3({"day": small / "day", "month": small / "month"})
 
 
 if __name__ == "__main__":
