@@ -14,7 +14,7 @@ COMPILE := $(BIN)/uv pip compile -q pyproject.toml --group build --universal --p
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup setup-dev demo test check check-docs docs format lock build bench bench-ingest bench-identity \
-	bench-root-cause soak clean
+	bench-queries bench-root-cause soak clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -88,6 +88,9 @@ bench-identity: setup-dev ## Share of generated requests with the true caller an
 bench-root-cause: setup-dev ## How often suspects names the true edge, beside BARO (BARO=python that has RCAEval)
 	$(BIN)/python -m bench.root_cause $(if $(BARO),--baro $(BARO))
 
+bench-queries: setup-dev ## Questions on a lake of 20 M requests and 50 M flows a day (builds 6 GB in .bench; CHDB_PYTHON=...)
+	$(BIN)/python -m bench.queries
+
 soak: setup-dev ## Workers killed and compactors raced, counts exact; growth of ledger and lake; memory of huge inputs
 	$(BIN)/python -m bench.soak_kill
 	$(BIN)/python -m bench.soak_compaction
@@ -97,4 +100,4 @@ soak: setup-dev ## Workers killed and compactors raced, counts exact; growth of 
 	$(BIN)/python -m bench.memory
 
 clean: ## Take away what was made here, .venv included
-	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .demo .bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

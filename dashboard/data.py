@@ -90,6 +90,8 @@ class _Lake:
         denied, silence = catalog.report("denied_callers"), catalog.load("checks")["silent_source"]
         with self._opener(WINDOWS[window], denied.history_hours) as session:
             since, until = session.window()
+            # Asked about by more than one part of the picture.
+            session.hold("denials")
             return Picture(
                 since,
                 until,

@@ -17,11 +17,14 @@ MACROS = ("names", "addresses", "quantiles", "more_than_usual", "time", "deliver
 MACROS_ON_VIEWS = (
     "called_vpcs",
     "direct_connections",
+    "edge_calls",
+    "edge_latencies",
     "nat_paths",
     "traffic_shares",
     "window_calls",
 )
 IDENTITY = (
+    "corrections",
     "alb_nodes",
     "alb_target_groups",
     "alb_targets",
@@ -55,7 +58,10 @@ VIEWS = (
     "edge_requests",
     "resource_connections",
     "flows",
+    "call_counts",
+    "latency_counts",
     "calls",
+    "timed_requests",
     "latencies",
     "denials",
 )

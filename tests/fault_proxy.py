@@ -42,7 +42,7 @@ class Fault(StrEnum):
 
 @dataclass
 class Proxy:
-    """Its address, the faults it deals out in turn, how many for each path, and which it has dealt.
+    """Its address, the faults it deals out in turn, how many for each path, which it has dealt, requests by method.
 
     Only paths (with their query) that match `only` are spoilt. What `before` has for a path is called before a GET of
     it is passed on.
@@ -55,6 +55,7 @@ class Proxy:
     url: str = ""
     dealt: Counter[Fault] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
+    methods: Counter[str] = field(default_factory=Counter)
     before: dict[str, Callable[[], object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -99,6 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.proxy.methods[self.command] += 1
         fault = self.proxy.fault_for(self.path) if self.command == "GET" else None
         if fault is Fault.RESET:
             self._reset()

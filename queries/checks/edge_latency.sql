@@ -44,7 +44,7 @@ with hours as (
         h.part,
         h.bucket,
         sum(h.requests) as requests
-    from call_hours as h
+    from latency_counts as h
     left join alb_target_groups as g
         on h.service = g.elb
         and h.target_group = g.target_group

@@ -68,7 +68,7 @@ with calls_made as (
 span as (
     select
         greatest(epoch(least($until, max(m.minute) + interval 1 minute)) - epoch(greatest($since, min(m.minute))), 60) / 3600 as hours
-    from call_minutes as m
+    from call_counts as m
     where m.minute >= $since
         and m.minute < $until
 ),

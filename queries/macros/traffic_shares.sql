@@ -23,7 +23,7 @@ with units as (
         time_bucket(to_minutes(step_minutes), m.minute, timestamptz '2000-01-01 00:00:00+00'),
         m.requests,
         case when m.outcome in ('server_error', 'no_response') then m.requests else 0 end
-    from call_minutes as m
+    from call_counts as m
     where m.minute >= begin_at
         and m.minute < end_at
         and is_own_domain(m.host)

@@ -1,5 +1,5 @@
 -- call_minutes of [begin_at, end_at) per hour, with the names of caller and callee and all that the rollup tells apart. The
--- leg from Lattice to a load balancer that is its target is no call of its own; what two subscriptions deliver counts once.
+-- leg from Lattice to a load balancer that is its target is no call of its own.
 create or replace temp macro window_calls(begin_at, end_at) as table
 with counted as (
     select
@@ -21,19 +21,13 @@ with counted as (
         sum(m.requests)::bigint as requests,
         sum(m.bytes_in)::bigint as bytes_in,
         sum(m.bytes_out)::bigint as bytes_out
-    from call_minutes as m
+    from call_counts as m
     where m.minute >= begin_at
         and m.minute < end_at
         and not (
             m.front_door = 'alb'
             and m.caller_key = 'lattice'
             and m.service in (select t.elb from seen_through as t)
-        )
-        and not exists (
-            select 1
-            from own_subscriptions as o
-            where case when m.subscription = 'network' then split_part(m.service, '/', 2) end = o.service_id
-                and hour_of(m.minute) = o.hour
         )
     group by all
     having sum(m.requests) <> 0

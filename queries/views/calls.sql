@@ -17,8 +17,8 @@
 -- bytes_in = { type = "bigint", about = "bytes received from callers" }
 -- bytes_out = { type = "bigint", about = "bytes sent to callers" }
 -- ---
--- call_minutes with names, per minute and edge. The leg from Lattice to a load balancer that is its target is not an edge
--- of its own: the Lattice line already is that call. What two subscriptions deliver counts once, as in requests.
+-- call_counts with names, per minute and edge. The leg from Lattice to a load balancer that is its target is not an edge
+-- of its own: the Lattice line already is that call.
 select
     c.minute,
     coalesce(p.name, a.name, key_name(case when starts_with(c.caller_key, '/') then coalesce(x.vpc, v.vpc, '') else '' end || c.caller_key)) as caller,
@@ -35,7 +35,7 @@ select
     coalesce(sum(c.requests) filter (c.outcome = 'no_response'), 0)::bigint as no_response,
     sum(c.bytes_in)::bigint as bytes_in,
     sum(c.bytes_out)::bigint as bytes_out
-from call_minutes as c
+from call_counts as c
 left join alb_target_groups as g
     on c.service = g.elb
     and c.target_group = g.target_group
@@ -58,12 +58,6 @@ where not (
         c.front_door = 'alb'
         and c.caller_key = 'lattice'
         and c.service in (select t.elb from seen_through as t)
-    )
-    and not exists (
-        select 1
-        from own_subscriptions as o
-        where case when c.subscription = 'network' then split_part(c.service, '/', 2) end = o.service_id
-            and hour_of(c.minute) = o.hour
     )
 group by all
 having sum(c.requests) <> 0

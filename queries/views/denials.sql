@@ -16,6 +16,7 @@
 -- day = { type = "date", about = "day of time, UTC" }
 -- ---
 -- Every refused attempt at every layer: requests one by one, TLS handshakes one by one, packets per minute, pair and port.
+-- Packets are read from connections: flows leaves out only what was accepted.
 -- An application's 403 behind a load balancer that is a Lattice target is counted on the Lattice side.
 select
     r.time,
@@ -43,7 +44,7 @@ union all
 select
     t.timestamp,
     'tls',
-    coalesce(p.name, a.name, key_name(caller_key(null, t.leaf_client_cert_subject, coalesce(x.vpc, v.vpc), t.client_ip))),
+    coalesce(p.name, a.name, key_name(t.key)),
     null,
     t.client_ip,
     coalesce(s.name, t.elb, 'unknown'),
@@ -54,31 +55,38 @@ select
     t.log_object,
     t.log_line,
     t.day
-from alb_connection as t
+from (
+    select
+        t.*,
+        hour_of(t.timestamp) as hour,
+        coalesce(x.vpc, v.vpc) as vpc,
+        caller_key(null, t.leaf_client_cert_subject, coalesce(x.vpc, v.vpc), t.client_ip) as key
+    from alb_connection as t
+    left join alb_peers as x
+        on t.elb = x.elb
+        and t.client_ip = x.ip
+        and hour_of(t.timestamp) = x.hour
+    left join address_vpcs as v
+        on t.client_ip = v.ip
+        and hour_of(t.timestamp) = v.hour
+    where starts_with(t.tls_verify_status, 'Failed')
+) as t
 left join service_names as s
     on t.elb = s.service
 left join principal_names as p
     on t.leaf_client_cert_subject = p.principal
-left join alb_peers as x
-    on t.elb = x.elb
-    and t.client_ip = x.ip
-    and hour_of(t.timestamp) = x.hour
-left join address_vpcs as v
-    on t.client_ip = v.ip
-    and hour_of(t.timestamp) = v.hour
 left join address_names as a
-    on coalesce(x.vpc, v.vpc) = a.vpc
+    on t.vpc = a.vpc
     and t.client_ip = a.ip
-    and hour_of(t.timestamp) = a.hour
-where starts_with(t.tls_verify_status, 'Failed')
+    and t.hour = a.hour
 union all
 select
     f.time,
     'packet',
-    coalesce(b.name, key_name(caller_key(null, null, coalesce(f.src_vpc, v.vpc), f.src_ip))),
+    coalesce(b.name, key_name(f.src_key)),
     null,
     f.src_ip,
-    coalesce(d.name, key_name(caller_key(null, null, coalesce(f.dst_vpc, w.vpc), f.dst_ip))),
+    coalesce(d.name, key_name(f.dst_key)),
     f.dst_ip,
     f.dst_port,
     f.reason,
@@ -88,32 +96,42 @@ select
     f.day
 from (
     select
-        min(time) as time,
-        src_ip,
-        dst_ip,
-        dst_port,
-        case when direction = 'egress' then vpc end as src_vpc,
-        case when direction = 'ingress' then vpc end as dst_vpc,
-        'REJECT' || coalesce(' ' || reject_reason, '') as reason,
-        count(*) as count,
-        arg_min(log_object, (time, log_object, log_line)) as log_object,
-        arg_min(log_line, (time, log_object, log_line)) as log_line,
-        day
-    from flows
-    where action = 'REJECT'
-    group by minute_of(time), src_ip, dst_ip, dst_port, src_vpc, dst_vpc, reason, day
+        r.* replace (
+            coalesce(r.src_vpc, v.vpc) as src_vpc,
+            coalesce(r.dst_vpc, w.vpc) as dst_vpc
+        ),
+        caller_key(null, null, coalesce(r.src_vpc, v.vpc), r.src_ip) as src_key,
+        caller_key(null, null, coalesce(r.dst_vpc, w.vpc), r.dst_ip) as dst_key
+    from (
+        select
+            min(time) as time,
+            src_ip,
+            dst_ip,
+            dst_port,
+            case when direction = 'egress' then vpc end as src_vpc,
+            case when direction = 'ingress' then vpc end as dst_vpc,
+            'REJECT' || coalesce(' ' || reject_reason, '') as reason,
+            count(*) as count,
+            arg_min(log_object, (time, log_object, log_line)) as log_object,
+            arg_min(log_line, (time, log_object, log_line)) as log_line,
+            hour_of(min(time)) as hour,
+            day
+        from connections
+        where action = 'REJECT'
+        group by minute_of(time), src_ip, dst_ip, dst_port, src_vpc, dst_vpc, reason, day
+    ) as r
+    left join address_vpcs as v
+        on r.src_ip = v.ip
+        and r.hour = v.hour
+    left join address_vpcs as w
+        on r.dst_ip = w.ip
+        and r.hour = w.hour
 ) as f
-left join address_vpcs as v
-    on f.src_ip = v.ip
-    and hour_of(f.time) = v.hour
-left join address_vpcs as w
-    on f.dst_ip = w.ip
-    and hour_of(f.time) = w.hour
 left join address_names as b
-    on coalesce(f.src_vpc, v.vpc) = b.vpc
+    on f.src_vpc = b.vpc
     and f.src_ip = b.ip
-    and hour_of(f.time) = b.hour
+    and f.hour = b.hour
 left join address_names as d
-    on coalesce(f.dst_vpc, w.vpc) = d.vpc
+    on f.dst_vpc = d.vpc
     and f.dst_ip = d.ip
-    and hour_of(f.time) = d.hour
+    and f.hour = d.hour

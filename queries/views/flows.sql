@@ -67,16 +67,19 @@ select
     c.log_line,
     c.day
 from connections as c
-where not exists (
-        select 1
-        from flow_hours as f
-        where case
-                when c.action = 'ACCEPT' and c.connection_direction = 'ingress' then c.client_ip
-            end = f.src_ip
-            and c.server_ip = f.dst_ip
-            and c.server_port = f.server_port
-            and c.protocol = f.protocol
-            and hour_of(c.time) = f.hour
-            and f.direction = 'egress'
-            and f.action = 'ACCEPT'
-    )
+anti join (
+    select
+        hour,
+        src_ip,
+        dst_ip,
+        server_port,
+        protocol
+    from flow_hours
+    where direction = 'egress'
+        and action = 'ACCEPT'
+) as f
+    on case when c.action = 'ACCEPT' and c.connection_direction = 'ingress' then c.client_ip end = f.src_ip
+    and c.server_ip = f.dst_ip
+    and c.server_port = f.server_port
+    and c.protocol = f.protocol
+    and hour_of(c.time) = f.hour

@@ -1,5 +1,5 @@
 -- call_hours with names: latency per hour, edge and part, in logarithmic buckets (see the macros p50, p90, p99). The leg
--- from Lattice to a load balancer that is its target is no edge of its own; what two subscriptions deliver counts once.
+-- from Lattice to a load balancer that is its target is no edge of its own.
 select
     h.hour,
     coalesce(
@@ -14,7 +14,7 @@ select
     h.part,
     h.bucket,
     sum(h.requests)::bigint as requests
-from call_hours as h
+from latency_counts as h
 left join alb_target_groups as g
     on h.service = g.elb
     and h.target_group = g.target_group
@@ -39,12 +39,6 @@ where not (
         h.front_door = 'alb'
         and h.caller_key = 'lattice'
         and h.service in (select t.elb from seen_through as t)
-    )
-    and not exists (
-        select 1
-        from own_subscriptions as o
-        where case when h.subscription = 'network' then split_part(h.service, '/', 2) end = o.service_id
-            and h.hour = o.hour
     )
 group by all
 having sum(h.requests) <> 0

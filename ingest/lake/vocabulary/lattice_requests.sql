@@ -11,19 +11,15 @@ select
     'lattice' as front_door,
     service_network_arn as service_network,
     service_arn as service,
-    role_of(coalesce(l.caller_principal, resolved_user)) as caller_principal,
-    session_of(coalesce(l.caller_principal, resolved_user)) as caller_session,
+    role as caller_principal,
+    session_of(signer) as caller_session,
     caller_principal_org_id as caller_org_id,
-    coalesce(
-        account_of(role_of(coalesce(l.caller_principal, resolved_user))), account_of(source_vpc_arn)
-    ) as caller_account,
+    coalesce(account_of(role), account_of(source_vpc_arn)) as caller_account,
     caller_x509_subject_cn as caller_cert_subject,
     source_ip as caller_ip,
     source_port as caller_port,
     source_vpc_id as caller_vpc,
-    caller_key(
-        role_of(coalesce(l.caller_principal, resolved_user)), caller_x509_subject_cn, source_vpc_id, source_ip
-    ) as caller_key,
+    caller_key(role, caller_x509_subject_cn, source_vpc_id, source_ip) as caller_key,
     target_group_arn as target_group,
     target_ip,
     target_port,
@@ -89,4 +85,14 @@ select
     log_object,
     log_line,
     day
-from lattice_access as l
+from (
+    select
+        *,
+        coalesce(caller_principal, resolved_user) as signer,
+        -- role_of of one column inside a lambda: DuckDB then does it once an entry of the column's dictionary.
+        case
+            when caller_principal is null then role_of(resolved_user)
+            else list_transform([caller_principal], lambda p: role_of(p))[1]
+        end as role
+    from lattice_access
+) as l

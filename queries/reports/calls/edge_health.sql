@@ -4,7 +4,8 @@
 -- about = """
 -- One row per caller and callee, those included whose every attempt was refused before a request existed (packets, TLS).
 -- A state needs a share and a count: one failure in a quiet hour is none. began and ended are those of the run of refusals
--- or failures that holds most of them; runs are more than 15 minutes apart."""
+-- or failures that holds most of them; runs are more than 15 minutes apart. Latency is exact in windows of up to
+-- exact_minutes; in longer ones it comes from the hourly rollup: within 5 %, whole hours, http and gRPC alone."""
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }
@@ -13,6 +14,7 @@
 -- degraded_client_errors = { type = "double", default = 0.1, about = "share of client errors from which an edge is degraded" }
 -- failing_client_errors = { type = "double", default = 0.2, about = "the same share from which it is failing" }
 -- denied_from = { type = "double", default = 0.01, about = "share of denied attempts from which an edge is denied" }
+-- exact_minutes = { type = "bigint", default = 360, about = "longest window whose quantiles come from the requests; longer ones come from the hourly rollup, whole hours, within 5 %" }
 -- min_wrong = { type = "bigint", default = 5, about = "failures, refusals or rejects below which an edge is ok" }
 -- [columns]
 -- caller = { type = "varchar", about = "caller's display name" }
@@ -32,8 +34,8 @@
 -- server_errors = { type = "bigint", about = "requests that ended in a server error" }
 -- no_response = { type = "bigint", about = "requests without the response that was due" }
 -- client_errors = { type = "bigint", about = "other 4xx answers" }
--- p50_ms = { type = "double", about = "median latency, ms" }
--- p99_ms = { type = "double", about = "99th percentile of latency, ms" }
+-- p50_ms = { type = "double", about = "median latency, ms; see exact_minutes" }
+-- p99_ms = { type = "double", about = "99th percentile of latency, ms; see exact_minutes" }
 -- last_call = { type = "timestamp with time zone", about = "last minute with a request" }
 -- all_requests = { type = "bigint", about = "requests of all edges in the window" }
 -- ---
@@ -45,10 +47,9 @@ with minutes as (
         sum(requests) as requests,
         sum(client_errors) as client_errors,
         sum(server_errors) as server_errors,
-        sum(no_response) as no_response
-    from calls
-    where minute >= $since
-        and minute < $until
+        sum(no_response) as no_response,
+        max(last_minute) as last_call
+    from edge_calls($since, $until)
     group by all
 ),
 
@@ -60,7 +61,7 @@ edges as (
         sum(client_errors) as client_errors,
         sum(server_errors) as server_errors,
         sum(no_response) as no_response,
-        max(minute) as last_call
+        max(last_call) as last_call
     from minutes
     group by caller, callee
 ),
@@ -70,9 +71,18 @@ latency as (
         caller,
         callee,
         quantile_cont(latency_ms, [0.5, 0.99]) as ms
-    from edge_requests
+    from timed_requests
     where time >= $since
         and time < $until
+        and $until - $since <= to_minutes($exact_minutes)
+    group by caller, callee
+    union all
+    select
+        caller,
+        callee,
+        [p50(bucket, requests), p99(bucket, requests)] as ms
+    from edge_latencies(hour_of($since), $until, 'total')
+    where $until - $since > to_minutes($exact_minutes)
     group by caller, callee
 ),
 

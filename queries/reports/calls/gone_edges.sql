@@ -26,18 +26,38 @@ with bounds as (
     select least($until, data_until()) as ended
 ),
 
-edges as (
+before as (
     select
         c.caller,
         c.callee,
-        coalesce(sum(c.requests) filter (c.minute < $since), 0)::bigint as before,
-        coalesce(sum(c.requests) filter (c.minute >= $since), 0)::bigint as now,
-        max(c.minute) filter (c.minute < $since) as last_seen,
-        min(c.minute) filter (c.minute < $since) as first_seen
-    from calls as c, bounds as b
-    where c.minute >= $since - to_hours($baseline_hours)
-        and c.minute < b.ended
+        sum(c.requests)::bigint as requests,
+        min(c.first_minute) as first_seen,
+        max(c.last_minute) as last_seen
+    from edge_calls($since - to_hours($baseline_hours), $since) as c
     group by c.caller, c.callee
+),
+
+now as (
+    select
+        c.caller,
+        c.callee,
+        sum(c.requests)::bigint as requests
+    from edge_calls($since, (select ended from bounds)) as c
+    group by c.caller, c.callee
+),
+
+edges as (
+    select
+        coalesce(p.caller, n.caller) as caller,
+        coalesce(p.callee, n.callee) as callee,
+        coalesce(p.requests, 0) as before,
+        coalesce(n.requests, 0) as now,
+        p.last_seen,
+        p.first_seen
+    from before as p
+    full outer join now as n
+        on p.caller = n.caller
+        and p.callee = n.callee
 ),
 
 judged as (

@@ -22,21 +22,44 @@
 -- caller_principal = { type = "varchar", about = "one principal the caller signed with" }
 -- known_hours = { type = "double", about = "hours of calls before the window that it was compared with" }
 -- ---
-with edges as (
+with before as (
     select
         c.caller,
         c.callee,
-        min(c.minute) filter (c.minute >= $since) as first_seen,
-        max(c.minute) filter (c.minute >= $since) as last_seen,
-        coalesce(sum(c.requests) filter (c.minute >= $since), 0)::bigint as requests,
-        coalesce(sum(c.ok) filter (c.minute >= $since), 0)::bigint as ok,
-        coalesce(sum(c.denied) filter (c.minute >= $since), 0)::bigint as denied,
-        min(c.caller_principal) filter (c.minute >= $since) as caller_principal,
-        min(c.minute) filter (c.minute < $since) as known_from
-    from calls as c
-    where c.minute >= $since - to_hours($baseline_hours)
-        and c.minute < $until
+        min(c.first_minute) as known_from
+    from edge_calls($since - to_hours($baseline_hours), $since) as c
     group by c.caller, c.callee
+),
+
+now as (
+    select
+        c.caller,
+        c.callee,
+        min(c.first_minute) as first_seen,
+        max(c.last_minute) as last_seen,
+        sum(c.requests)::bigint as requests,
+        sum(c.ok)::bigint as ok,
+        sum(c.denied)::bigint as denied,
+        min(c.caller_principal) as caller_principal
+    from edge_calls($since, $until) as c
+    group by c.caller, c.callee
+),
+
+edges as (
+    select
+        coalesce(n.caller, b.caller) as caller,
+        coalesce(n.callee, b.callee) as callee,
+        n.first_seen,
+        n.last_seen,
+        coalesce(n.requests, 0) as requests,
+        coalesce(n.ok, 0) as ok,
+        coalesce(n.denied, 0) as denied,
+        n.caller_principal,
+        b.known_from
+    from now as n
+    full outer join before as b
+        on n.caller = b.caller
+        and n.callee = b.callee
 ),
 
 judged as (

@@ -109,15 +109,15 @@ successes as (
         and r.time >= $since
         and r.time < $until
     union all
+    -- Only the newest before the window can be the last success.
     select
         c.caller,
         c.callee,
         false,
-        c.minute,
-        c.ok
-    from calls as c
-    where c.ok > 0
-        and c.minute < $since
+        c.last_ok,
+        1
+    from edge_calls('-infinity'::timestamptz, $since) as c
+    where c.last_ok is not null
     union all
     select
         p.caller,

@@ -39,20 +39,34 @@ with refused as (
     group by d.caller, d.callee, d.layer, d.reason
 ),
 
+-- Before the window by edge; in it minute by minute, because an edge may have worked again since.
+successes as (
+    select
+        c.caller,
+        c.callee,
+        c.last_ok as minute
+    from edge_calls('-infinity'::timestamptz, $since) as c
+    union all
+    select
+        c.caller,
+        c.callee,
+        c.last_ok
+    from edge_calls($since, $until, minutes_of := (select list(f.callee) from refused as f)) as c
+),
+
 answered as (
     select
         r.caller,
         r.callee,
         r.refused_by,
         r.reason,
-        max(c.minute) as minute
+        max(s.minute) as minute
     from refused as r
-    inner join calls as c
-        on r.caller = c.caller
-        and r.callee = c.callee
-        and c.minute < r.first_seen
-    where c.ok > 0
-        and r.refused_by <> 'packet'
+    inner join successes as s
+        on r.caller = s.caller
+        and r.callee = s.callee
+        and s.minute < r.first_seen
+    where r.refused_by <> 'packet'
     group by r.caller, r.callee, r.refused_by, r.reason
 ),
 
@@ -76,13 +90,39 @@ refused_pairs as (
         and d.time < $until
 ),
 
+-- The rollup tells which of these addresses ever got through in the window: most never did, and the flow records, far
+-- more than anything else, need not be read.
+accepted_pairs as (
+    select p.*
+    from refused_pairs as p
+    semi join (
+        select
+            src_ip,
+            dst_ip
+        from flow_hours
+        where action = 'ACCEPT'
+            and hour >= hour_of($since)
+            and hour < $until
+        union all
+        select
+            dst_ip,
+            src_ip
+        from flow_hours
+        where action = 'ACCEPT'
+            and hour >= hour_of($since)
+            and hour < $until
+    ) as h
+        on p.caller_ip = h.src_ip
+        and p.target_ip = h.dst_ip
+),
+
 accepted as (
     select
         p.caller,
         p.callee,
         p.reason,
         max(f.time) as time
-    from refused_pairs as p
+    from accepted_pairs as p
     inner join flows as f
         on p.caller_ip = f.src_ip
         and p.target_ip = f.dst_ip

@@ -64,15 +64,42 @@ with wanted as (
     limit $at_most
 ),
 
+found as (
+    select c.*
+    from connections as c
+    where c.time >= $since - interval 11 minutes
+        and c.time < $until + interval 2 minutes
+        and c.src_ip || ' ' || c.src_port in (select w.caller_ip || ' ' || w.caller_port from wanted as w)
+    union
+    select c.*
+    from connections as c
+    where c.time >= $since - interval 11 minutes
+        and c.time < $until + interval 2 minutes
+        and c.dst_ip || ' ' || c.dst_port in (select w.target_ip || ' ' || w.target_port from wanted as w)
+),
+
+-- As in flows, of the few records that were found alone: what both ends logged counts once.
 near as (
-    select f.*
-    from flows as f
-    where f.time >= $since - interval 11 minutes
-        and f.time < $until + interval 2 minutes
-        and (
-            f.src_ip in (select w.caller_ip from wanted as w)
-            or f.dst_ip in (select w.target_ip from wanted as w)
-        )
+    select c.*
+    from found as c
+    anti join (
+        select
+            hour,
+            src_ip,
+            dst_ip,
+            server_port,
+            protocol
+        from flow_hours
+        where direction = 'egress'
+            and action = 'ACCEPT'
+            and hour >= hour_of($since - interval 11 minutes)
+            and src_ip in (select client_ip from found)
+    ) as f
+        on case when c.action = 'ACCEPT' and c.connection_direction = 'ingress' then c.client_ip end = f.src_ip
+        and c.server_ip = f.dst_ip
+        and c.server_port = f.server_port
+        and c.protocol = f.protocol
+        and hour_of(c.time) = f.hour
 ),
 
 client_legs as (

@@ -1,0 +1,34 @@
+-- How far quantiles read from call_hours are from the exact ones of the same requests, relative, over edges with 1,000
+-- requests or more.
+with exact as (
+    select
+        caller,
+        callee,
+        quantile_cont(latency_ms, [0.5, 0.9, 0.99]) as ms
+    from timed_requests
+    where kind in ('http', 'grpc')
+    group by caller, callee
+    having count(latency_ms) >= 1000
+),
+
+rolled as (
+    select
+        caller,
+        callee,
+        [p50(bucket, requests), p90(bucket, requests), p99(bucket, requests)] as ms
+    from edge_latencies('-infinity'::timestamptz, 'infinity'::timestamptz, 'total')
+    group by caller, callee
+)
+
+select
+    count(*) as edges,
+    avg(abs(r.ms[1] / e.ms[1] - 1)) as p50_mean,
+    max(abs(r.ms[1] / e.ms[1] - 1)) as p50_max,
+    avg(abs(r.ms[2] / e.ms[2] - 1)) as p90_mean,
+    max(abs(r.ms[2] / e.ms[2] - 1)) as p90_max,
+    avg(abs(r.ms[3] / e.ms[3] - 1)) as p99_mean,
+    max(abs(r.ms[3] / e.ms[3] - 1)) as p99_max
+from exact as e
+inner join rolled as r
+    on e.caller = r.caller
+    and e.callee = r.callee

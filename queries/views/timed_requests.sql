@@ -1,0 +1,10 @@
+-- What latency is judged by: requests of the graph's edges, their names and their time. Narrow, so that a session which
+-- asks often can hold it (Session.hold).
+select
+    time,
+    caller,
+    callee,
+    kind,
+    outcome,
+    latency_ms
+from edge_requests

@@ -1,0 +1,120 @@
+"""What reports count edges by: the macros edge_calls and edge_latencies, and views that a session holds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.lake.tables import Lake
+from queries import catalog
+from queries.session import Session, open_session
+from tests.queries.lake_of import Row, alb, at, denied, lake_of, lattice
+
+ELB = "app/edge/0000000000000001"
+
+
+def mixed() -> dict[str, list[Row]]:
+    """Every kind of caller (role, address in Lattice's VPC, address at a load balancer, public) and of outcome."""
+    return {
+        "lattice_access": [
+            *(lattice("a", "b", ip="10.0.0.1", target="10.0.0.2", start_time=at(m)) for m in (0, 0, 1, 61)),
+            lattice("a", "b", ip="10.0.0.1", target="10.0.0.2", start_time=at(2), response_code=500),
+            lattice("a", "b", ip="10.0.0.1", target="10.0.0.2", start_time=at(62), response_code=404),
+            lattice(None, "b", ip="10.0.0.9", target="10.0.0.2", start_time=at(3)),
+            denied("c", "b", "Service", ip="10.0.0.3", start_time=at(4)),
+        ],
+        "alb_access": [
+            alb(ELB, "shop.example.com", ip="10.0.0.1", target="10.0.0.4", group="shop", time=at(5)),
+            alb(ELB, "shop.example.com", ip="10.0.0.7", target="10.0.0.4", group="shop", time=at(65)),
+            alb(ELB, "shop.example.com", ip="198.51.100.7", target="10.0.0.4", group="shop", time=at(6)),
+        ],
+    }
+
+
+def one(session: Session, sql: str) -> dict[str, Any]:
+    (row,) = session.query(sql).to_pylist()
+    return dict(row)
+
+
+def test_edge_calls_counts_what_the_view_calls_counts(tmp_path: Path) -> None:
+    sums = "sum(requests)::bigint, sum(ok)::bigint, sum(client_errors)::bigint, sum(denied)::bigint"
+    sums += ", sum(server_errors)::bigint, sum(no_response)::bigint"
+    with open_session(lake_of(tmp_path, mixed())) as session:
+        found = session.query(
+            f"select caller, callee, {sums}, min(first_minute), max(last_minute), max(last_ok)"
+            " from edge_calls(timestamptz '2026-03-10 09:00:00+00', timestamptz '2026-03-10 10:02:00+00')"
+            " group by all order by all"
+        )
+        expected = session.query(
+            f"select caller, callee, {sums}, min(minute), max(minute), max(minute) filter (ok > 0)"
+            " from calls where minute >= '2026-03-10 09:00:00+00' and minute < '2026-03-10 10:02:00+00'"
+            " group by all order by all"
+        )
+    assert [list(row.values()) for row in found.to_pylist()] == [list(row.values()) for row in expected.to_pylist()]
+    # a, the unsigned address, c (all of b), the address and the public client of shop; 10.0.0.7 came after 10:02.
+    assert found.num_rows == 5
+
+
+def test_failures_and_named_callees_have_their_minutes(tmp_path: Path) -> None:
+    with open_session(lake_of(tmp_path, mixed())) as session:
+        found = session.query(
+            "select minute, requests::bigint as n"
+            " from edge_calls('-infinity'::timestamptz, 'infinity'::timestamptz)"
+            " where caller = 'a' and callee = 'b' order by minute"
+        ).to_pylist()
+    # Four good ones together; the 500 at 09:02 and the 404 at 10:02 by their minutes.
+    assert [tuple(row.values()) for row in found] == [(at(2), 1), (at(62), 1), (None, 4)]
+    with open_session(Lake(str(tmp_path))) as session:
+        found = session.query(
+            "select minute, sum(requests)::bigint as n"
+            " from edge_calls('-infinity'::timestamptz, 'infinity'::timestamptz, minutes_of := ['shop'])"
+            " where callee = 'shop' group by all order by minute"
+        ).to_pylist()
+    assert [tuple(row.values()) for row in found] == [(at(5), 1), (at(6), 1), (at(65), 1)]
+
+
+def test_a_minute_that_a_replacement_took_back_is_no_last_minute(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, mixed())
+    with open_session(lake) as session:
+        (last,) = session.query("select * from call_minutes where minute = '2026-03-10 10:01:00+00'").to_pylist()
+        taken_back = {**last, "requests": -1, "bytes_in": -last["bytes_in"], "bytes_out": -last["bytes_out"]}
+    lake_of(tmp_path, {"call_minutes": [taken_back]})
+    with open_session(lake) as session:
+        found = one(
+            session,
+            "select max(last_ok) as last_ok, sum(ok)::bigint as ok"
+            " from edge_calls('-infinity'::timestamptz, 'infinity'::timestamptz) where caller = 'a' and callee = 'b'",
+        )
+    # 09:00 twice and 09:01 are left; that of 10:01 counts 1 - 1.
+    assert found == {"last_ok": at(1), "ok": 3}
+
+
+def test_long_windows_read_latency_from_the_rollup(tmp_path: Path) -> None:
+    """100 ms lies in bucket floor(ln(100) / ln(1.1)) = 48, whose middle is 1.1 ** 48.5 = 101.76."""
+    calls = [lattice("a", "b", ip="10.0.0.1", target="10.0.0.2", start_time=at(m), duration=100) for m in range(5)]
+    with open_session(lake_of(tmp_path, {"lattice_access": calls})) as session:
+        report = catalog.report("edge_health")
+        until = at(10)
+        found = [
+            report.run(session, {"since": until - timedelta(hours=hours), "until": until}).to_pylist()[0]
+            for hours in (6, 7)
+        ]
+    assert [(row["p50_ms"], row["p99_ms"]) for row in found] == [(100, 100), pytest.approx((101.76, 101.76), abs=0.01)]
+    assert [row["requests"] for row in found] == [5, 5]
+
+
+def test_a_held_view_has_the_same_rows_and_follows_the_lake(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, mixed())
+    with open_session(lake) as session:
+        views = ("denials", "timed_requests")
+        before = {view: session.query(f"from {view} order by all") for view in views}
+        session.hold(*views)
+        session.hold(*views)
+        assert {view: session.query(f"from {view} order by all") for view in views} == before
+        lake_of(tmp_path, {"lattice_access": [denied("d", "b", "Service", ip="10.0.0.5", start_time=at(7))]})
+        assert session.refresh() is True
+        callers = session.query("select caller from denials order by 1").column("caller").to_pylist()
+    assert callers == ["c", "d"]
