@@ -16,7 +16,7 @@ from queries import catalog
 from queries.catalog import WINDOW
 from queries.completeness import Ledger, Window, completeness_of
 from queries.names_file import read_names
-from queries.output import Format, chosen_format, write
+from queries.output import Format, chosen_format, visible, write
 from queries.prices_file import Prices, read_prices
 from queries.session import Session, open_session
 from queries.shell import asked, init_script, run_shell
@@ -94,7 +94,7 @@ def _print_completeness(lake: Lake, window: Window) -> None:
         said = f"{window}; data {completeness_of(ledger.deliveries(window))}"
     if is_empty:
         said = f"lake {lake.uri} holds no logs yet; run eastwest ingest SOURCE first"
-    Console(stderr=True, highlight=False).print(said, markup=False, style="dim", soft_wrap=True)
+    Console(stderr=True, highlight=False).print(Text(visible(said), style="dim"), soft_wrap=True)
 
 
 def _key_value(text: str) -> tuple[str, str]:

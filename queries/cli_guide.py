@@ -17,7 +17,7 @@ from rich.text import Text
 from ingest.errors import QueryError
 from ingest.invocation import Invocation
 from queries import scorecard
-from queries.completeness import ENOUGH
+from queries.completeness import ENOUGH, completeness_of
 from queries.names_file import read_names
 from queries.output import Format, visible, write
 from queries.prices_file import read_prices
@@ -143,15 +143,7 @@ def _says(line: Line) -> Text:
 
 def _print_data(console: Console, card: Scorecard) -> None:
     """How complete the data of the window is: a quiet source is not a healthy one."""
-    if not card.deliveries:
-        said = "no source delivered regularly in this window, so nobody can say what is missing"
-    elif not card.missing:
-        said = "all that was due in this window was delivered"
-    else:
-        parts = [f"{d.format} {visible(d.source)} {d.delivered} of {d.expected}" for d in card.missing[:3]]
-        rest = len(card.missing) - 3
-        more = f", and {rest} more" if rest > 0 else ""
-        said = f"{card.coverage:.1%} of what was due was delivered; five-minute slots of {', '.join(parts)}{more}"
+    said = visible(completeness_of(card.deliveries))
     console.print(Text.assemble(("data  ", "dim"), said))
 
 

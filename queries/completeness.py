@@ -77,7 +77,8 @@ def completeness_of(deliveries: Collection[Delivery]) -> str:
     missing = [delivery for delivery in deliveries if delivery.missing]
     named = "; ".join(str(delivery) for delivery in missing[:_NAMED])
     more = f"; and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-    return f"{coverage:.0%} of it is there: {named}{more}"
+    # Rounded down: 99.97 % is not all of it.
+    return f"{int(coverage * 1000) / 10}% of it is there: {named}{more}"
 
 
 class Ledger:
