@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from ingest.errors import LakeError, QueryError
-from ingest.lake.declarations import ROLLUPS, SOURCE_TABLES, TABLES
+from ingest.lake.declarations import OBJECTS, ROLLUPS, SOURCE_TABLES, TABLES
 from ingest.lake.schema import Table
 from ingest.lake.tables import DataFile, Lake, Snapshot
 from queries import statements
@@ -27,6 +27,9 @@ from queries.times import parse_time
 from queries.watermarks import complete_until, newest_data, next_minute, oldest_data, watermark_statement
 
 _REMOTE_WINDOW = timedelta(days=7)
+_LEDGER_BEFORE = timedelta(days=2)
+"""So long before the window the ledger is read: an object is in it after its events (a row may be a day ahead of its
+object's time), and what delivered in the day before is known as a source."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Bound = datetime | str | None
@@ -104,6 +107,8 @@ class Session:
         return None, None
 
     def _files(self, table: Table, snapshot: Snapshot) -> tuple[DataFile, ...]:
+        if table is OBJECTS and self.since is not None:
+            return snapshot.overlapping(self.since - self.history - _LEDGER_BEFORE, None)
         return snapshot.overlapping(*self._bounds_of(table))
 
     def _execute(self, statement: str) -> None:

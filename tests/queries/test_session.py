@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from queries.scans import scan
 from queries.session import Session, open_session
 from queries.shell import _executable, init_script
 from queries.statements import PUBLIC_VIEWS, view_header
-from tests.queries.lake_of import Row, alb, at, flow, lake_of, lattice, session_on
+from tests.queries.lake_of import NINE, Row, alb, at, flow, lake_of, lattice, session_on
 from tests.servers import S3Server
 
 
@@ -196,6 +196,19 @@ def test_a_request_of_two_subscriptions_counts_once(tmp_path: Path) -> None:
         (False, at(0, 11), True),
         (True, at(0), True),
     ]
+
+
+def test_a_window_leaves_out_the_ledger_of_long_before(tmp_path: Path) -> None:
+    """An object that was ingested later than its events is there, whenever they were; one from days before is not."""
+    for name, day in (("old", 2), ("known", 9), ("late", 12)):
+        ingested = datetime(2026, 3, day, tzinfo=UTC)
+        row = {"log_object": name, "format": "vpc_flow", "max_time": at(0), "ingested_at": ingested}
+        lake = lake_of(tmp_path, {"objects": [row]})
+    with open_session(lake, NINE, at(0, 10)) as session:
+        found = session.query("select log_object from objects order by all").column(0).to_pylist()
+    assert found == ["known", "late"]
+    with open_session(lake, NINE, at(0, 10), history_hours=24 * 7) as session:
+        assert session.query("select count(*) from objects").column(0).to_pylist() == [3]
 
 
 def test_public_views_are_what_their_headers_say(tmp_path: Path) -> None:
