@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import structlog
 from deltalake import CommitProperties, Transaction
 
-from bench.__main__ import timed
+from bench.measure import timed
 from ingest.lake import files, retention
 from ingest.lake.declarations import OBJECTS, ROLLUPS, SOURCE_TABLES, TABLES
 from ingest.lake.schema import Table, Type
@@ -162,8 +162,8 @@ def measure(folder: Path, day: dict[str, pa.Table], days: int, rounds: int) -> I
         for what, changed in (("new", paths), ("rewritten", paths[:: len(paths) // 20][:20])):
             if what == "rewritten":
                 rewrite(changed)
-            wall, cpu, _ = timed(ingest, folder / "log")
-            found = (wall / len(changed) * 1000, cpu / len(changed) * 1000)
+            run = timed(ingest)
+            found = (run.wall / len(changed) * 1000, run.cpu / len(changed) * 1000)
             best[what] = min(best.get(what, found), found, key=lambda pair: pair[1])
         shutil.rmtree(copy)
         shutil.rmtree(logs)

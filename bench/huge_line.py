@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.__main__ import ROOT, timed
+from bench.measure import ROOT, timed
 
 KEY = "AWSLogs/123456789012/VpcLattice/AccessLogs/us-east-1/2026/03/10/svc-0123456789abcdef0/"
 NAME = "123456789012_VpcLatticeAccessLogs_us-east-1_svc-0123456789abcdef0_20260310T0900Z_{}.json"
@@ -67,11 +67,10 @@ def measure(name: str, key: str, parts: Iterator[bytes], folder: Path, packed: b
             file.write(part)
     lake = folder / "lake"
     eastwest = str(Path(sys.executable).with_name("eastwest"))
-    log = folder / "log"
-    wall, _, rss = timed([eastwest, "ingest", str(folder / "logs"), "--lake", str(lake)], log)
-    said = "; ".join(" ".join(line.replace("│", " ").split()) for line in log.read_text().splitlines() if "│" in line)
+    run = timed([eastwest, "ingest", folder / "logs", "--lake", lake])
+    said = "; ".join(" ".join(line.replace("│", " ").split()) for line in run.output.splitlines() if "│" in line)
     print(
-        f"{name:24} {path.stat().st_size / 1e6:>9,.0f} {size / 1e6:>9,.0f} {wall:>7.1f} {rss:>9,.0f}  {said}",
+        f"{name:24} {path.stat().st_size / 1e6:>9,.0f} {size / 1e6:>9,.0f} {run.wall:>7.1f} {run.rss:>9,.0f}  {said}",
         flush=True,
     )
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.__main__ import ROOT, timed
+from bench.measure import ROOT, timed
 from ingest.lake.declarations import LATTICE_ACCESS
 from ingest.lake.tables import Lake
 
@@ -46,11 +46,11 @@ def main() -> None:
                     link.parent.mkdir(parents=True, exist_ok=True)
                     os.link(path, link)
             eastwest = str(Path(sys.executable).with_name("eastwest"))
-            wall, cpu, rss = timed([eastwest, "ingest", str(logs), "--lake", lake.uri], folder / "log")
+            run = timed([eastwest, "ingest", logs, "--lake", lake.uri])
             rows = sum(file.rows for file in lake.snapshot(LATTICE_ACCESS).files)
             print(
-                f"{len(paths) * times:>8,} {stored * times:>9,.0f} {text * times:>9,.0f} {wall:>8.1f} {cpu:>8.1f}"
-                f" {rss:>8,.0f} {rows:>12,}",
+                f"{len(paths) * times:>8,} {stored * times:>9,.0f} {text * times:>9,.0f} {run.wall:>8.1f} {run.cpu:>8.1f}"
+                f" {run.rss:>8,.0f} {rows:>12,}",
                 flush=True,
             )
 

@@ -58,3 +58,12 @@ def test_nobody_imports_the_command(path: Path) -> None:
 
 def test_the_command_starts_without_what_few_commands_need() -> None:
     assert loaded_by("import eastwest", "pandas", "boto3", "streamlit", "pyarrow.dataset") == []
+
+
+def test_every_bench_can_be_started() -> None:
+    """They run for minutes and so never here; at least what they import is there."""
+    names = sorted(path.stem for path in (ROOT / "bench").glob("*.py") if path.stem != "__init__")
+    lines = "".join(f"import bench.{name}\n" for name in names)
+    done = subprocess.run([sys.executable, "-c", lines], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ingest" in names
