@@ -48,11 +48,8 @@ def main() -> None:
             eastwest = str(Path(sys.executable).with_name("eastwest"))
             run = timed([eastwest, "ingest", logs, "--lake", lake.uri])
             rows = sum(file.rows for file in lake.snapshot(LATTICE_ACCESS).files)
-            print(
-                f"{len(paths) * times:>8,} {stored * times:>9,.0f} {text * times:>9,.0f} {run.wall:>8.1f} {run.cpu:>8.1f}"
-                f" {run.rss:>8,.0f} {rows:>12,}",
-                flush=True,
-            )
+            sizes = f"{len(paths) * times:>8,} {stored * times:>9,.0f} {text * times:>9,.0f}"
+            print(f"{sizes} {run.wall:>8.1f} {run.cpu:>8.1f} {run.rss:>8,.0f} {rows:>12,}", flush=True)
 
 
 if __name__ == "__main__":
