@@ -8,11 +8,13 @@ import streamlit as st
 
 from dashboard.pages import now
 
-# Streamlit leaves 6 rem above the first line; on call, that is a table row or three.
+# Streamlit leaves 6 rem above the first line; on call, that is a table row or three. Its header then lies over the
+# window selector: only the header's own controls may take a click.
 _STYLE = """<style>
 .stMainBlockContainer { padding: 0.9rem 1.2rem 1rem; }
-.stAppHeader { background: transparent; pointer-events: none; }
-.stAppHeader * { pointer-events: auto; }
+.stAppHeader { background: transparent; }
+.stAppHeader, .stAppHeader * { pointer-events: none; }
+.stAppHeader button, .stAppHeader button * { pointer-events: auto; }
 .stMainBlockContainer [data-testid="stVerticalBlock"] { gap: 0.55rem; }
 .stMainBlockContainer [data-testid="stAlertContainer"] { padding: 0.55rem 0.8rem; min-height: 0; }
 .stMainBlockContainer [data-testid="stCode"] pre { padding: 0.55rem 0.8rem; }

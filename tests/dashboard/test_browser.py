@@ -116,6 +116,14 @@ def test_the_graph_and_the_top_denied_caller_are_seen(
             assert urlsplit(page.url).query == f"window=all&{urlencode({k: top[k] for k in ('caller', 'callee')})}"
 
 
+def test_another_window_is_a_click_away(sample_lake: Lake, browser: Browser) -> None:
+    """A real click: whatever lies over the selector would take it."""
+    with served(sample_lake) as address, opened(browser, address, "light", window="1h") as page:
+        page.get_by_text("all", exact=True).first.click(timeout=10_000)
+        page.wait_for_url("**window=all**", timeout=30_000)
+        page.locator('[data-testid="stMainMenu"] button').click(timeout=10_000)
+
+
 def test_hostile_names_make_the_browser_call_nobody(browser: Browser, tmp_path: Path) -> None:
     with (
         served(hostile_lake(tmp_path)) as address,
