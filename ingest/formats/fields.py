@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,16 @@ def plain_fields(table: Table, names: Sequence[str] | None = None, **kinds: Kind
     )
 
 
+@cache
 def row_schema(table: Table) -> Any:
-    """The Arrow schema of a format's rows: the table's without the columns that the pipeline adds."""
-    return pa.schema([field for field in table.arrow if field.name not in NOT_OURS])
+    """The Arrow schema of a format's rows: the table's without the columns that the pipeline adds, texts as held."""
+    return pa.schema([(column.name, column.held) for column in table.columns if column.name not in NOT_OURS])
+
+
+def repeating(fields: Sequence[Field], table: Table) -> set[str]:
+    """The names of fields whose column is held as a dictionary."""
+    held = {column.name for column in table.columns if column.repeats}
+    return {field.name for field in fields if len(field.columns) == 1 and held.issuperset(field.columns)}
 
 
 def typed(
@@ -83,14 +91,22 @@ def typed(
     schema = row_schema(table)
     unknown = sorted(texts.columns.keys() - {field.name for field in fields})
     arrays["extra"] = extra_column(texts, unknown, count)
-    rows = pa.table([arrays[f.name] if f.name in arrays else pa.nulls(count, f.type) for f in schema], schema=schema)
+    rows = pa.table(
+        [_held(arrays[f.name], f.type) if f.name in arrays else pa.nulls(count, f.type) for f in schema], schema=schema
+    )
     if not doubtful.any():
         return rows, texts.at, []
-    if not all(pa.types.is_string(column.type) for column in texts.columns.values()):
+    if any(pa.types.is_integer(column.type) for column in texts.columns.values()):
         raise DoubtfulNumbersError
     slow, slow_at, rejects = _one_by_one(texts, np.flatnonzero(doubtful), fields, table, unknown)
     sure = np.flatnonzero(~doubtful)
     return in_order(rows.take(pa.array(sure)), texts.at[sure], slow, slow_at, rejects)
+
+
+def _held(array: Any, type_: Any) -> Any:
+    """A dictionary of the texts, where the column is held as one."""
+    is_text = pa.types.is_string(array.type)
+    return array.dictionary_encode() if is_text and pa.types.is_dictionary(type_) else array
 
 
 def in_order(

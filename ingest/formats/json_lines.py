@@ -19,7 +19,8 @@ import orjson
 
 from ingest.formats.arrow import pa
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
-from ingest.formats.fields import Field, Texts, in_order, row_schema, typed
+from ingest.formats.fields import Field, Texts, in_order, repeating, row_schema, typed
+from ingest.formats.json_form import cut
 from ingest.formats.kinds import ADDRESS_PORT, NULLS, nullify
 from ingest.formats.lines import Lines, Mask
 from ingest.formats.scan import Bytes, count_keys, count_pairs, find, pairs
@@ -63,7 +64,12 @@ def parse_json(block: Block, fields: Sequence[Field], table: Table, *, careful: 
     rows, at, rejects = row_schema(table).empty_table(), np.empty(0, dtype=np.int64), list[Rejected]()
     left = ~lines.blank
     if not careful:
-        plain = left & ~lines.odd & ~_with_surrogates(lines) & _with_braces(lines)
+        plain = left & ~lines.odd & _with_braces(lines)
+        for texts in cut(lines, plain, repeating(fields, table)):
+            left[texts.at] = False
+            more, more_at, more_rejects = typed(texts, fields, table)
+            rows, at, rejects = in_order(rows, at, more, more_at, rejects + more_rejects)
+        plain &= left & ~_with_surrogates(lines)
         keys = {field.name for field in fields}
         while keys:
             for texts in _read(lines, plain & left, sorted(keys)):
@@ -109,10 +115,12 @@ def _with_braces(lines: Lines) -> Mask:
 
 def _read(lines: Lines, plain: Mask, keys: Sequence[str]) -> Iterable[Texts]:
     """The plain lines as columns, in parts that polars reads; lines it stumbles over are left out, with few others."""
-    import polars as pl  # a sixth of the start of every command, and only Lattice's logs need it
-
     chosen = np.flatnonzero(plain)
-    parts = [chosen] if len(chosen) >= FEW else []
+    if len(chosen) < FEW:
+        return
+    import polars as pl  # a sixth of the start of every command, and few blocks need it
+
+    parts = [chosen]
     while parts:
         part = parts.pop()
         mask = np.zeros(len(lines), dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""Cutting lines of space-separated fields into columns of text with Arrow's CSV reader."""
+"""Cutting lines at a delimiter, a space as a rule, into columns of text with Arrow's CSV reader."""
 
 from __future__ import annotations
 
@@ -36,8 +36,17 @@ def has_hex(data: bytes) -> bool:
     return count_pairs(np.frombuffer(data, dtype=np.uint8), b"0x", ignoring=b"\0\x20") > 0
 
 
-def split(data: bytes, names: Sequence[str], *, longest: int, quoted: bool, numbers: Collection[str] = ()) -> Split:
-    """Columns of text, NULL where AWS wrote that there is nothing; lines with another number of fields are left out.
+def split(
+    data: bytes,
+    names: Sequence[str],
+    *,
+    longest: int,
+    quoted: bool,
+    numbers: Collection[str] = (),
+    delimiter: str = " ",
+    nulls: Sequence[str] = NULLS,
+) -> Split:
+    """Columns of text, NULL where a field is one of the `nulls`; lines with another number of fields are left out.
 
     `longest` is the length of the longest line: Arrow refuses one that is longer than what it cuts at a time.
 
@@ -57,7 +66,7 @@ def split(data: bytes, names: Sequence[str], *, longest: int, quoted: bool, numb
         pa.BufferReader(data),
         read_options=csv.ReadOptions(column_names=list(names), use_threads=False, block_size=max(_WINDOW, longest + 1)),
         parse_options=csv.ParseOptions(
-            delimiter=" ",
+            delimiter=delimiter,
             quote_char='"' if quoted else False,
             double_quote=False,
             escape_char=False,
@@ -67,7 +76,7 @@ def split(data: bytes, names: Sequence[str], *, longest: int, quoted: bool, numb
         ),
         convert_options=csv.ConvertOptions(
             column_types={name: pa.int64() if name in numbers else pa.string() for name in names},
-            null_values=list(NULLS),
+            null_values=list(nulls),
             strings_can_be_null=True,
             quoted_strings_can_be_null=True,
             check_utf8=False,

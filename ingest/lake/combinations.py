@@ -96,7 +96,7 @@ def _examples(table: Table, rows: pa.Table, places: Codes) -> pa.Table:
     """The rows at those places, NULL in the columns that decide nothing."""
     kept = {*COLUMNS[table], *_ALSO, NUMBER}
     arrays: list[Any] = [
-        rows.column(column.name).combine_chunks().take(places)
+        rows.column(column.name).combine_chunks().take(places).cast(column.type.arrow)
         if column.name in kept
         else nulls(len(places), column.type.arrow)
         for column in table.columns

@@ -6,8 +6,8 @@ of the shell and the documentation page. Nothing else in eastwest spells a colum
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import pyarrow as pa
@@ -32,13 +32,23 @@ class Type(Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its public name, type and meaning; `unit` where it has one; `aws` is AWS's own spelling of it."""
+    """One column: its public name, type and meaning; `unit` where it has one; `aws` is AWS's own spelling of it.
+
+    `repeats` says that a batch has few values of a text: until it is written it is held as a dictionary, so that what
+    is asked of it is asked once a value, and not once a row.
+    """
 
     name: str
     type: Type
     about: str
     unit: str | None = None
     aws: str | None = None
+    repeats: bool = False
+
+    @property
+    def held(self) -> pa.DataType:
+        """Its Arrow type until it is written."""
+        return pa.dictionary(pa.int32(), pa.string()) if self.repeats else self.type.arrow
 
     @property
     def comment(self) -> str:
@@ -107,6 +117,21 @@ LINEAGE = (
 """Columns that every source table ends with."""
 
 
-def source_table(name: str, about: str, columns: Iterable[Column], *, time: str, source: str) -> Table:
-    """A table that holds one AWS log format: its documented fields, then the lineage columns."""
+def source_table(
+    name: str,
+    about: str,
+    columns: Iterable[Column],
+    *,
+    time: str,
+    source: str,
+    many_valued: Collection[str] | None = None,
+) -> Table:
+    """A table that holds one AWS log format: its documented fields, then the lineage columns.
+
+    All texts repeat but those of the `many_valued` columns; without these nothing is known to repeat.
+    """
+    if many_valued is not None:
+        columns = [
+            replace(column, repeats=column.type is Type.TEXT and column.name not in many_valued) for column in columns
+        ]
     return Table(name, about, (*columns, *LINEAGE), time=time, source=source)

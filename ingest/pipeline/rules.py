@@ -89,10 +89,10 @@ class Rules:
                 continue
             for name in dict.fromkeys((*rule.columns, "extra")):
                 place = rows.column_names.index(name)
-                texts, found = rule.applied(rows.column(name))
+                texts, found = rule.applied(rows.column(name).cast(pa.string()))
                 touched[_label(rule.key, table, rule.only_counts)] += found
                 if found and not rule.only_counts:
-                    rows = rows.set_column(place, rows.field(name), texts)
+                    rows = rows.set_column(place, rows.field(name), texts.cast(rows.field(name).type))
         return rows
 
     def redact_rejects(self, rejects: Sequence[Reject], touched: Counter[str]) -> None:

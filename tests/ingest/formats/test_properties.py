@@ -157,11 +157,12 @@ def mangled(draw: st.DrawFn, line: bytes) -> bytes:
 
 @st.composite
 def fields_changed(draw: st.DrawFn, line: bytes) -> bytes:
-    """A good line with one value replaced."""
-    parts = line.split(b" ")
+    """A good line with one value replaced: what stands between two spaces, commas, colons or quotes."""
+    between = draw(st.sampled_from([b" ", b",", b":", b'"']))
+    parts = line.split(between)
     at = draw(st.integers(0, len(parts) - 1))
     parts[at] = draw(st.one_of(odd_bytes, st.text(max_size=8).map(lambda t: t.encode().replace(b"\n", b""))))
-    return b" ".join(parts)
+    return between.join(parts)
 
 
 @pytest.mark.parametrize("name", FORMATS)
