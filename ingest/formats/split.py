@@ -14,7 +14,7 @@ from ingest.formats.block import Indices
 from ingest.formats.kinds import NULLS
 from ingest.formats.scan import count_pairs
 
-_WINDOW = 1 << 20
+_WINDOW = 1 << 18
 """Arrow cuts so many bytes at a time: what stays in the cache is cut twice as fast as a whole block of 16 MiB."""
 
 

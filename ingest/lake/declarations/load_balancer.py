@@ -62,6 +62,7 @@ ALB_ACCESS = source_table(
     ],
     time="time",
     source=_PAGES + "load-balancer-access-logs.html",
+    many_valued=("request_url", "trace_id", "redirect_url", "conn_trace_id", "transformed_uri"),
 )
 
 ALB_CONNECTION = source_table(
