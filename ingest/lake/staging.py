@@ -53,7 +53,8 @@ class Staging:
             self._write(table, uri)
 
     def _write(self, table: Table, uri: str) -> None:
-        rows = pa.concat_tables(self._waiting.pop((table, uri)), promote_options="permissive")
+        waiting = self._waiting.pop((table, uri))
+        rows = pa.concat_tables(waiting, promote_options="permissive").unify_dictionaries()
         self._files[table.name, uri] += files.write(open_store(self._lake.uri, self._lake.storage), table, rows)
         if table is REJECTS:
             return
