@@ -15,7 +15,7 @@ from ingest.formats.kinds import NULLS
 from ingest.formats.scan import count_pairs
 
 _WINDOW = 1 << 18
-"""Arrow cuts so many bytes at a time: what stays in the cache is cut twice as fast as a whole block of 16 MiB."""
+"""Arrow cuts so many bytes at a time: what stays in the cache is cut twice as fast as a whole block."""
 
 
 @dataclass(frozen=True)
