@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 
 import obstore
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -68,7 +69,7 @@ def _in_checkpoint(body: pa.Buffer) -> pa.Table:
 
 def _in_commit(body: pa.Buffer) -> pa.Table:
     lines = (line for line in body.to_pybytes().splitlines() if line.startswith(b'{"txn"'))
-    rows = [json.loads(line)["txn"] for line in lines]
+    rows = [orjson.loads(line)["txn"] for line in lines]
     columns = {
         "key": [row["appId"] for row in rows],
         "version": [row["version"] for row in rows],

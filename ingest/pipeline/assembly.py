@@ -50,26 +50,28 @@ _Numbers = npt.NDArray[np.int32]
 class _Pending:
     """Objects of one format and layout whose lines wait to be parsed together."""
 
-    text: bytearray = field(default_factory=bytearray)
+    bodies: list[bytes] = field(default_factory=list)
     keys: list[ObjectKey] = field(default_factory=list)
     line_counts: list[int] = field(default_factory=list)
     first_lines: list[int] = field(default_factory=list)
     first_offsets: list[int] = field(default_factory=list)
+    size: int = 0
     lines: int = 0
 
     def add(self, key: ObjectKey, piece: Piece, count: int, first_line: int) -> None:
         """One object's piece, after the others."""
-        self.text += piece.data
+        self.bodies.append(piece.data)
         self.keys.append(key)
         self.line_counts.append(count)
         self.first_lines.append(first_line)
         self.first_offsets.append(piece.offset)
+        self.size += len(piece.data)
         self.lines += count
 
     def block(self, layout: str) -> Block:
         """All of them, back to back."""
         return Block(
-            bytes(self.text),
+            b"".join(self.bodies),
             self.keys,
             self.line_counts,
             layout,
@@ -152,7 +154,7 @@ class Assembly:
             return
         pending = self._pending[read_as]
         pending.add(outcome.key, piece, count, first_line)
-        if len(pending.text) >= _BLOCK_BYTES or pending.lines >= MOST_LINES:
+        if pending.size >= _BLOCK_BYTES or pending.lines >= MOST_LINES:
             self._parse(*read_as)
 
     def _parse(self, module: ModuleType, layout: str) -> None:
