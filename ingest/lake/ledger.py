@@ -1,8 +1,8 @@
 """The ledger: which source objects are already in the lake. What is new is decided here, never by a time watermark.
 
-A process keeps two 64-bit hashes an object, of its URI and of its ETag: 160 MB for ten million, filled by one pass over
-the ledger and from then on by its new files. An object would be taken for known by mistake if both agreed: of ten
-million known and ten million listed objects, once in 10^24 ledgers.
+A process keeps a 64-bit hash of each object's URI, 80 MB for ten million, filled by one pass over the ledger and from
+then on by its new files; and of the ETags of those files that hold a listed object. An object would be taken for known
+by mistake if both agreed: of ten million known and ten million listed objects, once in 10^24 ledgers.
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ from ingest.lake.unit import Unit
 _MILLISECOND = timedelta(milliseconds=1)
 """Statistics of files that delta-rs wrote are cut to it."""
 _FEW = 100_000
-_HASHES = "hash(log_object) as object, hash(etag) as version"
+_Numbers = npt.NDArray[Any]
 
 
 class _Known:
     """What the ledger's files hold, as hashes; it follows the ledger as that grows.
 
-    Rows of `known` are in the order of the files, one after the other, so a row's number tells its file. Rows of a file
-    that is no longer the ledger's (compaction merged it, an object in it was replaced) stay and do not count.
+    Rows of `known` are in the order of the files, one after the other, so a row's number tells its file and its place
+    there (DuckDB keeps the order in which rows are inserted). Rows of a file that is no longer the ledger's (compaction
+    merged it, an object in it was replaced) stay and do not count.
     """
 
     def __init__(self) -> None:
@@ -52,25 +53,32 @@ class _Known:
     def look_up(self, lake: Lake, listed: pa.Table) -> dict[int, bool]:
         """Index of each listed object that is known, and whether in its listed version."""
         with self._lock:
-            found = self._found(lake, listed)
-        known = dict.fromkeys(found["at"].tolist(), False)
-        return known | dict.fromkeys(found["at"][found["same_version"]].tolist(), True)
+            at, rows, asked = self._found(lake, listed)
+            of_file = self._file_of(rows)
+            same = np.zeros(len(at), dtype=bool)
+            self._read_versions(lake, np.unique(of_file).tolist())
+            for file in np.unique(of_file).tolist():
+                here = of_file == file
+                same[here] = self._versions[file][rows[here] - self._starts[file]] == asked[here]
+        return dict.fromkeys(at.tolist(), False) | dict.fromkeys(at[same].tolist(), True)
 
     def holding(self, lake: Lake, uris: Collection[str]) -> dict[str, bool]:
         """The ledger's files, each with whether it may hold a row of one of the objects."""
         asked = pa.table({"log_object": sorted(uris), "etag": [""] * len(uris), "at": np.arange(len(uris))})
         with self._lock:
-            holding = set(self._file_of(self._found(lake, asked)["row"]).tolist())
+            _, rows, _ = self._found(lake, asked)
+            holding = set(self._file_of(rows).tolist())
             return {path: file in holding for path, file in self._files.items()}
 
-    def _found(self, lake: Lake, listed: pa.Table) -> dict[str, npt.NDArray[Any]]:
+    def _found(self, lake: Lake, listed: pa.Table) -> tuple[_Numbers, _Numbers, _Numbers]:
+        """Of each listed object that is known: its index, its row, and the hash of its listed ETag."""
         self._follow(lake)
         self._connection.register("listed", listed)
         found = self._connection.execute(sql("ledger_lookup")).fetchnumpy()
         counts = np.array(self._counts, dtype=bool)[self._file_of(found["row"])]
-        return {name: values[counts] for name, values in found.items()}
+        return found["at"][counts], found["row"][counts], found["version"][counts]
 
-    def _file_of(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    def _file_of(self, rows: _Numbers) -> _Numbers:
         return np.searchsorted(self._starts, rows, side="right") - 1
 
     def _newest(self, lake: Lake) -> Mapping[str, int]:
@@ -89,37 +97,60 @@ class _Known:
     def _follow(self, lake: Lake) -> None:
         files = self._newest(lake)
         for path in self._files.keys() - files.keys():
-            self._counts[self._files.pop(path)] = False
+            file = self._files.pop(path)
+            self._counts[file] = False
+            self._versions.pop(file, None)
         if self._rows > 2 * sum(files.values()) + _FEW:
             self._empty()
         added = sorted(files.keys() - self._files.keys())
         if not added:
             return
-        if lake.is_local:
-            paths = [f"{lake.table_uri(OBJECTS)}/{path}" for path in added]
-            self._connection.read_parquet(paths).project(_HASHES).insert_into("known")
-        else:
-            self._fetch(lake, added)
         for path in added:
-            self._files[path] = len(self._starts)
+            self._files[path] = len(self._paths)
+            self._paths.append(path)
             self._starts.append(self._rows)
             self._counts.append(True)
             self._rows += files[path]
+        try:
+            if lake.is_local:
+                self._local(lake, added).project("hash(log_object) as object").insert_into("known")
+            else:
+                self._fetch(lake, added)
+        except BaseException:
+            self._empty()  # a row's number tells its file only where all rows of all files are there
+            raise
+
+    def _local(self, lake: Lake, paths: Collection[str]) -> duckdb.DuckDBPyRelation:
+        return self._connection.read_parquet([f"{lake.table_uri(OBJECTS)}/{path}" for path in paths])
 
     def _fetch(self, lake: Lake, added: Collection[str]) -> None:
+        """Read files that are not on this machine: the ETags at once, too."""
         store = open_store(lake.uri, lake.storage)
         for path in added:
             body = pa.BufferReader(obstore.get(store, f"{OBJECTS.name}/{path}").bytes())
-            rows = pq.read_table(body, columns=["log_object", "etag"])
-            self._connection.from_arrow(rows).project(_HASHES).insert_into("known")
+            rows = self._connection.from_arrow(pq.read_table(body, columns=["log_object", "etag"]))
+            rows.project("hash(log_object) as object").insert_into("known")
+            self._versions[self._files[path]] = rows.project("hash(etag) as version").fetchnumpy()["version"]
+
+    def _read_versions(self, lake: Lake, files: Collection[int]) -> None:
+        """Know the ETags of files, too: many listed objects are in few files, and most files hold none."""
+        lacking = [file for file in files if file not in self._versions]
+        if not lacking:
+            return
+        versions = (
+            self._local(lake, [self._paths[file] for file in lacking]).project("hash(etag) as version").fetchnumpy()
+        )
+        ends = [*self._starts[1:], self._rows]
+        sizes = [ends[file] - self._starts[file] for file in lacking]
+        self._versions |= zip(lacking, np.split(versions["version"], np.cumsum(sizes)[:-1]), strict=True)
 
     def _empty(self) -> None:
-        nothing = self._connection.from_arrow(OBJECTS.empty()).project(_HASHES)
-        self._connection.execute("drop table if exists known")
-        nothing.create("known")
+        self._connection.execute("create or replace table known (object ubigint)")
         self._files: dict[str, int] = {}
+        self._paths: list[str] = []
         self._starts: list[int] = []
         self._counts: list[bool] = []
+        self._versions: dict[int, _Numbers] = {}
         self._rows = 0
 
 
