@@ -164,7 +164,7 @@ class Lake:
 
     def _append_once(self, table: Table, units: set[Unit], rows_of: RowsOf, files_of: FilesOf) -> Appended:
         with self._writable(table) as handle:
-            held = self.held(table, units)
+            held = self.held(table, units, handle.version())
             missing = {unit for unit in units if unit.uri not in held}
             if missing:
                 self._add(handle, table, missing, rows_of(missing), files_of(missing))
@@ -185,7 +185,7 @@ class Lake:
         self, table: Table, units: set[Unit], complete: set[Unit], rows_of: RowsOf, old_rows_of: RowsOf
     ) -> None:
         with self._writable(table) as handle:
-            held = self.held(table, units)
+            held = self.held(table, units, handle.version())
             missing = {unit for unit in units if held.get(unit.uri) != unit.version}
             if missing:
                 contributed = {unit for unit in missing if unit.uri in held} | (complete & missing)
@@ -205,7 +205,7 @@ class Lake:
 
     def _replace_once(self, table: Table, units: set[Unit], rows_of: StreamOf, within: Within) -> None:
         with self._writable(table) as handle:
-            held = self.held(table, units)
+            held = self.held(table, units, handle.version())
             missing = {unit for unit in units if held.get(unit.uri) != unit.version}
             if missing:
                 rows = rows_of(missing)
@@ -220,11 +220,14 @@ class Lake:
                     commit_properties=_carrying(missing),
                 )
 
-    def held(self, table: Table, units: Collection[Unit]) -> dict[str, int]:
-        """Of these units' objects, those that commits of the table carry, with the version that it holds."""
+    def held(self, table: Table, units: Collection[Unit], version: int = -1) -> dict[str, int]:
+        """Of these units' objects, those that commits of the table carry, with the version that it holds.
+
+        CommitFailedError when the log does not reach `version`, a handle's: the table was deleted meanwhile.
+        """
         # Read after a handle is opened: what is committed later than its snapshot is refused by delta-rs, what was
         # committed earlier is seen here.
-        return guards.present(open_store(self.uri, self.storage), table.name, {unit.uri for unit in units})
+        return guards.present(open_store(self.uri, self.storage), table.name, {unit.uri for unit in units}, version)
 
     def _add(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 from pathlib import Path
 
@@ -32,6 +33,15 @@ def test_a_kept_handle_passes_a_checkpoint_whose_commits_are_gone(
         assert handle is not None
         assert handle.version() == 57  # 0 makes the table; 57 commits
     assert ids_in(kept) == dict.fromkeys(["first#1", "last#1", *(f"{n}#1" for n in range(55))], 1)
+
+
+def test_a_table_that_was_deleted_is_made_anew(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    for n in range(3):
+        lake.append(OBJECTS, units(f"{n}#1"), ledger_rows)
+    shutil.rmtree(tmp_path / "objects")
+    assert lake.append(OBJECTS, units("0#1", "9#1"), ledger_rows).committed == units("0#1", "9#1")
+    assert ids_in(Lake(str(tmp_path))) == {"0#1": 1, "9#1": 1}
 
 
 def test_threads_of_one_lake_that_append_the_same_objects_commit_each_once(tmp_path: Path) -> None:
