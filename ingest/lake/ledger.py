@@ -33,6 +33,7 @@ from ingest.lake.unit import Unit
 _MILLISECOND = timedelta(milliseconds=1)
 """Statistics of files that delta-rs wrote are cut to it."""
 _FEW = 100_000
+"""Rows that no longer count and are kept, whatever the others are; beyond, as many as count."""
 _Numbers = npt.NDArray[Any]
 
 

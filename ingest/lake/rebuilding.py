@@ -156,7 +156,8 @@ def count_rows(readers: Iterable[tuple[Table, pa.RecordBatchReader]]) -> dict[st
     waiting: dict[str, pa.Table] = {}
     for table, reader in readers:
         for chunk in _chunks(reader):
-            if table.name in waiting or sum(rows.num_rows for rows in waiting.values()) + chunk.num_rows > _CHUNK_ROWS:
+            held = sum(rows.num_rows for rows in waiting.values())
+            if table.name in waiting or (waiting and held + chunk.num_rows > _CHUNK_ROWS):
                 found.append(rollups.roll_up(waiting))
                 waiting = {}
             waiting[table.name] = chunk.select(table.names).cast(table.arrow)
