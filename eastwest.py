@@ -33,6 +33,7 @@ import queries.cli_guide
 from ingest.errors import EastwestError
 from ingest.invocation import Invocation
 from ingest.settings import Settings, load_settings
+from ingest.without_pandas import leave_out_pandas
 
 gc.freeze()
 gc.enable()
@@ -71,6 +72,8 @@ def configure(
 ) -> None:
     """Read the settings and set up logging to stderr before any command runs."""
     settings = load_settings(config)
+    if context.invoked_subcommand != "dashboard":
+        leave_out_pandas()
     context.obj = Invocation(settings, _storage_options, config)
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()

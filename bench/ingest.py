@@ -2,8 +2,9 @@
 
     python -m bench.ingest [--gigabytes 1] [--peers PYTHON] [FORMAT ...]
 
-Generates about so many GB of text a format, in files of 10,000 rows and once more in files of 20 KB, and prints, one
-after the other on an otherwise idle machine:
+Generates about so many GB of text a format, in files of 10,000 rows, once more in files of 20 KB, and the lines of
+these joined to files of 10,000 (a load in small files spans a longer time, so its rollups have more rows), and prints,
+one after the other on an otherwise idle machine:
 
 * `eastwest ingest`, complete: lineage, rejects, rollups, Delta commits, ledger;
 * the floor: isal gunzip of every object and a bare Parquet write of the same rows (bench/floor.py);
@@ -47,6 +48,18 @@ def generate(table: str, rows: int, rows_per_file: int, out: Path) -> None:
     """Write a load of logs."""
     size = ["--rows", str(rows), "--rows-per-file", str(rows_per_file)]
     timed([sys.executable, "sample_logs/generate.py", "--format", table, *size, "--out", out])
+
+
+def join(table: str, logs: Path, out: Path, count: int) -> None:
+    """The same lines in fewer files: so many after the other become one, under the first one's name."""
+    files = sorted(logs.rglob("*.gz"))
+    for first in range(0, len(files), count):
+        texts = [gzip.decompress(path.read_bytes()) for path in files[first : first + count]]
+        if table == vpc_flow.TABLE.name:  # one header is enough
+            texts = [text if at == 0 else text.partition(b"\n")[2] for at, text in enumerate(texts)]
+        target = out / files[first].relative_to(logs)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(gzip.compress(b"".join(texts), 1))
 
 
 def spec_of(table: str, folder: Path) -> str:
@@ -126,8 +139,11 @@ def measure(table: str, gigabytes: float, python: str | None, folder: Path) -> N
     small = max(1, SMALL_FILE_BYTES * rows // round(stored * 1e6))
     some = min(rows, 5_000 * small)
     generate(table, some, small, logs)
-    run = eastwest(logs, lake)
-    show(f"eastwest, {some // small:,} files of 20 KB", run.wall, run.cpu, run.rss, some)
+    join(table, logs, folder / "joined", ROWS_A_FILE // small)
+    for name, load in (("20 KB", logs), (f"{ROWS_A_FILE // small * small:,} rows, the same", folder / "joined")):
+        run = eastwest(load, lake)
+        show(f"eastwest, {len(list(load.rglob('*.gz'))):,} files of {name}", run.wall, run.cpu, run.rss, some)
+        shutil.rmtree(lake)
 
 
 def main() -> None:

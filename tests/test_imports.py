@@ -60,6 +60,14 @@ def test_the_command_starts_without_what_few_commands_need() -> None:
     assert loaded_by("import eastwest", "pandas", "boto3", "streamlit", "pyarrow.dataset") == []
 
 
+def test_arrow_takes_lists_without_pandas() -> None:
+    """Pandas is installed, for the dashboard; pyarrow would import it at the first list that it is given."""
+    told = "from ingest.without_pandas import leave_out_pandas; import pyarrow as pa; leave_out_pandas(); pa.array([1])"
+    assert loaded_by("import pyarrow as pa; pa.array([1])", "pandas") == ["pandas"]
+    assert loaded_by(told, "pandas") == []
+    assert loaded_by(f"{told}; import pandas; pa.table({{'a': [1]}}).to_pandas()", "pandas") == ["pandas"]
+
+
 def test_every_bench_can_be_started() -> None:
     """They run for minutes and so never here; at least what they import is there."""
     names = sorted(path.stem for path in (ROOT / "bench").glob("*.py") if path.stem != "__init__")

@@ -29,36 +29,41 @@ _BATCH_ROWS = 16_384
 Span = tuple[datetime, datetime]
 
 
-def dataset(handle: DeltaTable, table: Table, day: date | None = None) -> ds.Dataset:
-    """The rows of the handle's version, in the table's declared columns; of one day where `day` says so.
+def dataset(handle: DeltaTable, table: Table, day: date | None = None, last: date | None = None) -> ds.Dataset:
+    """The rows of the handle's version, in the table's declared columns; of one day, or of those from it to `last`.
 
     A column that a file lacks, because it was declared later, is NULL.
     """
-    import pyarrow.dataset as ds  # it imports pandas: a fifth of a second that no other command pays
+    import pyarrow.dataset as ds  # it takes a fifth of a second that few commands need
 
-    only = [("day", "=", day.isoformat())] if day and table.partition else None
     # A local folder is read without delta-rs's own file system: that calls Python from Arrow's threads, which may
     # outlive the interpreter.
     folder = handle.table_uri.removeprefix("file://")
     local = fs.SubTreeFileSystem(unquote(folder), fs.LocalFileSystem()) if not is_remote(handle.table_uri) else None
-    found: Any = handle.to_pyarrow_dataset(filesystem=local, file_pruning_predicate=only, schema=table.arrow)
+    # Of no file: delta-rs would state bounds of every column of every file (20 ms a file), also of columns that it has
+    # no statistics of, as comparisons with NULL. Where a file's least and greatest time are the same, Arrow concludes
+    # from them that a filter on such a column leaves no row.
+    found: Any = handle.to_pyarrow_dataset(filesystem=local, file_pruning_predicate="false", schema=table.arrow)
     fragments = [
-        found.format.make_fragment(part.path, part.filesystem, _partition(table, part))
-        for part in found.get_fragments()
+        found.format.make_fragment(path, found.filesystem, _of_day(of))
+        for path, of in _paths(handle, table)
+        if day is None or table.partition is None or (of is not None and day <= of <= (last or day))
     ]
     return ds.FileSystemDataset(fragments, found.schema, found.format, found.filesystem)
 
 
-def _partition(table: Table, part: Any) -> ds.Expression:
-    """The file's day and nothing else.
+def _paths(handle: DeltaTable, table: Table) -> list[tuple[str, date | None]]:
+    """The version's files, each with its day."""
+    actions = pa.table(handle.get_add_actions(flatten=True))
+    paths = [str(path) for path in actions.column("path").to_pylist()]
+    if table.partition is None or not paths:
+        return [(path, None) for path in paths]
+    return list(zip(paths, actions.column(f"partition.{table.partition}").to_pylist(), strict=True))
 
-    delta-rs also states bounds of the columns it has no statistics of, as comparisons with NULL. Where a file's least
-    and greatest time are the same, Arrow concludes from them that a filter on such a column leaves no row.
-    """
-    import pyarrow.dataset as ds
 
-    day = ds.get_partition_keys(part.partition_expression).get(table.partition or "")
-    return pc.field("day") == pa.scalar(day, pa.date32()) if day else pc.scalar(True)
+def _of_day(day: date | None) -> ds.Expression:
+    """What is known of all rows of a file."""
+    return pc.scalar(True) if day is None else pc.field("day") == pa.scalar(day, pa.date32())
 
 
 def batches(source: ds.Dataset, predicate: ds.Expression | None = None) -> pa.RecordBatchReader:
@@ -100,11 +105,7 @@ def relation(
 
 def days(handle: DeltaTable, table: Table) -> list[date]:
     """Days of which the handle's version holds a file, oldest first; none for a table without partitions."""
-    if table.partition is None:
-        return []
-    actions = pa.table(handle.get_add_actions(flatten=True))
-    found = actions.column(f"partition.{table.partition}").unique().to_pylist() if actions.num_rows else []
-    return sorted(day for day in found if day is not None)
+    return sorted({day for _, day in _paths(handle, table) if day is not None})
 
 
 @contextmanager

@@ -14,9 +14,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 
 import obstore
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from deltalake.exceptions import CommitFailedError
 from obstore.store import ObjectStore
 
 from ingest.lake.unit import key_of
@@ -25,24 +27,31 @@ _CARRIED = pa.schema({"key": pa.string(), "version": pa.int64(), "written": pa.i
 _REMEMBERED_BYTES = 128 * 1024 * 1024
 
 
-def present(store: ObjectStore, table: str, uris: Collection[str]) -> dict[str, int]:
-    """Of these objects, those that a commit of the table (a folder in `store`) carries, with the version it holds."""
+def present(store: ObjectStore, table: str, uris: Collection[str], version: int = -1) -> dict[str, int]:
+    """Of these objects, those that a commit of the table (a folder in `store`) carries, with the version it holds.
+
+    Raises:
+        CommitFailedError: the log ends before `version`: the table was deleted after a handle was opened at it.
+    """
     if not uris:
         return {}
     uri_of = {key_of(uri): uri for uri in uris}
     wanted = pa.array(sorted(uri_of), pa.string())
-    rows = carried(store, table)
+    rows = carried(store, table, version)
     found = rows.filter(pc.is_in(rows.column("key"), value_set=wanted)).to_pylist()
     return {uri_of[row["key"]]: row["version"] for row in found}
 
 
-def carried(store: ObjectStore, table: str) -> pa.Table:
+def carried(store: ObjectStore, table: str, version: int = -1) -> pa.Table:
     """What the commits of the table carry: a row (key, version, ms since 1970) each, oldest first.
 
-    Those of a checkpoint are there once, with their newest version.
+    Those of a checkpoint are there once, with their newest version. `version` and errors as for `present`.
     """
     log = f"{table}/_delta_log/"
     files = {meta["path"].rsplit("/", 1)[-1]: meta for chunk in obstore.list(store, log) for meta in chunk}
+    newest = max((int(name[:20]) for name in files if name[:20].isdigit()), default=-1)
+    if newest < version:
+        raise CommitFailedError(f"the log of {table} ends at version {newest}, not {version}: the table was deleted")
     checkpoint = _newest_checkpoint(store, log) if "_last_checkpoint" in files else -1
     parts = [_CARRIED.empty_table()]
     if checkpoint >= 0:
@@ -68,7 +77,7 @@ def _in_checkpoint(body: pa.Buffer) -> pa.Table:
 
 def _in_commit(body: pa.Buffer) -> pa.Table:
     lines = (line for line in body.to_pybytes().splitlines() if line.startswith(b'{"txn"'))
-    rows = [json.loads(line)["txn"] for line in lines]
+    rows = [orjson.loads(line)["txn"] for line in lines]
     columns = {
         "key": [row["appId"] for row in rows],
         "version": [row["version"] for row in rows],

@@ -1,19 +1,25 @@
 """The ledger: which source objects are already in the lake. What is new is decided here, never by a time watermark.
 
-A process keeps two 64-bit hashes an object, of its URI and of its ETag: 160 MB for ten million, filled by one pass over
-the ledger and from then on by its new files. An object would be taken for known by mistake if both agreed: of ten
-million known and ten million listed objects, once in 10^24 ledgers.
+A process keeps a 64-bit hash of each object's URI, 80 MB for ten million, filled by one pass over the ledger and from
+then on by its new files; and of the ETags of those files that hold a listed object. An object would be taken for known
+by mistake if both agreed: of ten million known and ten million listed objects, once in 10^24 ledgers.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import obstore
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
@@ -21,30 +27,63 @@ from deltalake.exceptions import DeltaError
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.statements import sql
 from ingest.lake.store import open_store
-from ingest.lake.tables import Lake
+from ingest.lake.tables import Lake, Stream, StreamOf
+from ingest.lake.unit import Unit
 
-_HASHES = "hash(log_object) as object, hash(etag) as version"
+_MILLISECOND = timedelta(milliseconds=1)
+"""Statistics of files that delta-rs wrote are cut to it."""
+_FEW = 100_000
+"""Rows that no longer count and are kept, whatever the others are; beyond, as many as count."""
+_Numbers = npt.NDArray[Any]
 
 
 class _Known:
-    """What the ledger's files hold, as hashes; it follows the ledger as that grows."""
+    """What the ledger's files hold, as hashes; it follows the ledger as that grows.
+
+    Rows of `known` are in the order of the files, one after the other, so a row's number tells its file and its place
+    there (DuckDB keeps the order in which rows are inserted). Rows of a file that is no longer the ledger's (compaction
+    merged it, an object in it was replaced) stay and do not count.
+    """
 
     def __init__(self) -> None:
         self._connection = duckdb.connect()
         self._handle: DeltaTable | None = None
-        self._files: set[str] = set()
         self._lock = threading.Lock()
         self._empty()
 
     def look_up(self, lake: Lake, listed: pa.Table) -> dict[int, bool]:
         """Index of each listed object that is known, and whether in its listed version."""
         with self._lock:
-            self._follow(lake)
-            self._connection.register("listed", listed)
-            return dict(self._connection.execute(sql("ledger_lookup")).fetchall())
+            at, rows, asked = self._found(lake, listed)
+            of_file = self._file_of(rows)
+            same = np.zeros(len(at), dtype=bool)
+            self._read_versions(lake, np.unique(of_file).tolist())
+            for file in np.unique(of_file).tolist():
+                here = of_file == file
+                same[here] = self._versions[file][rows[here] - self._starts[file]] == asked[here]
+        return dict.fromkeys(at.tolist(), False) | dict.fromkeys(at[same].tolist(), True)
 
-    def _newest(self, lake: Lake) -> set[str]:
-        """Paths of the ledger's files; the handle is kept, for opening one reads the whole checkpoint of its log."""
+    def holding(self, lake: Lake, uris: Collection[str]) -> dict[str, bool]:
+        """The ledger's files, each with whether it may hold a row of one of the objects."""
+        asked = pa.table({"log_object": sorted(uris), "etag": [""] * len(uris), "at": np.arange(len(uris))})
+        with self._lock:
+            _, rows, _ = self._found(lake, asked)
+            holding = set(self._file_of(rows).tolist())
+            return {path: file in holding for path, file in self._files.items()}
+
+    def _found(self, lake: Lake, listed: pa.Table) -> tuple[_Numbers, _Numbers, _Numbers]:
+        """Of each listed object that is known: its index, its row, and the hash of its listed ETag."""
+        self._follow(lake)
+        self._connection.register("listed", listed)
+        found = self._connection.execute(sql("ledger_lookup")).fetchnumpy()
+        counts = np.array(self._counts, dtype=bool)[self._file_of(found["row"])]
+        return found["at"][counts], found["row"][counts], found["version"][counts]
+
+    def _file_of(self, rows: _Numbers) -> _Numbers:
+        return np.searchsorted(self._starts, rows, side="right") - 1
+
+    def _newest(self, lake: Lake) -> Mapping[str, int]:
+        """The ledger's files, each with its number of rows; the handle is kept, for opening one reads a checkpoint."""
         try:
             if self._handle is not None:
                 self._handle.update_incremental()
@@ -52,40 +91,77 @@ class _Known:
             self._handle = None
         self._handle = self._handle or lake.open(OBJECTS)
         if self._handle is None:
-            return set()
-        return set(map(str, pa.table(self._handle.get_add_actions(flatten=True)).column("path").to_pylist()))
+            return {}
+        actions = pa.table(self._handle.get_add_actions(flatten=True)).select(["path", "num_records"]).to_pylist()
+        return {str(action["path"]): int(action["num_records"]) for action in actions}
 
     def _follow(self, lake: Lake) -> None:
         files = self._newest(lake)
-        if not self._files <= files:
-            # Rewritten by compaction or because an object was replaced, whose old version is no longer known.
+        for path in self._files.keys() - files.keys():
+            file = self._files.pop(path)
+            self._counts[file] = False
+            self._versions.pop(file, None)
+        if self._rows > 2 * sum(files.values()) + _FEW:
             self._empty()
-        added = sorted(files - self._files)
+        added = sorted(files.keys() - self._files.keys())
         if not added:
             return
-        if lake.is_local:
-            paths = [f"{lake.table_uri(OBJECTS)}/{path}" for path in added]
-            self._connection.read_parquet(paths).project(_HASHES).insert_into("known")
-        else:
-            self._fetch(lake, added)
-        self._files |= set(added)
+        for path in added:
+            self._files[path] = len(self._paths)
+            self._paths.append(path)
+            self._starts.append(self._rows)
+            self._counts.append(True)
+            self._rows += files[path]
+        try:
+            if lake.is_local:
+                self._local(lake, added).project("hash(log_object) as object").insert_into("known")
+            else:
+                self._fetch(lake, added)
+        except BaseException:
+            self._empty()  # a row's number tells its file only where all rows of all files are there
+            raise
+
+    def _local(self, lake: Lake, paths: Collection[str]) -> duckdb.DuckDBPyRelation:
+        return self._connection.read_parquet([f"{lake.table_uri(OBJECTS)}/{path}" for path in paths])
 
     def _fetch(self, lake: Lake, added: Collection[str]) -> None:
+        """Read files that are not on this machine: the ETags at once, too."""
         store = open_store(lake.uri, lake.storage)
         for path in added:
             body = pa.BufferReader(obstore.get(store, f"{OBJECTS.name}/{path}").bytes())
-            rows = pq.read_table(body, columns=["log_object", "etag"])
-            self._connection.from_arrow(rows).project(_HASHES).insert_into("known")
+            rows = self._connection.from_arrow(pq.read_table(body, columns=["log_object", "etag"]))
+            rows.project("hash(log_object) as object").insert_into("known")
+            self._versions[self._files[path]] = rows.project("hash(etag) as version").fetchnumpy()["version"]
+
+    def _read_versions(self, lake: Lake, files: Collection[int]) -> None:
+        """Know the ETags of files, too: many listed objects are in few files, and most files hold none."""
+        lacking = [file for file in files if file not in self._versions]
+        if not lacking:
+            return
+        versions = (
+            self._local(lake, [self._paths[file] for file in lacking]).project("hash(etag) as version").fetchnumpy()
+        )
+        ends = [*self._starts[1:], self._rows]
+        sizes = [ends[file] - self._starts[file] for file in lacking]
+        self._versions |= zip(lacking, np.split(versions["version"], np.cumsum(sizes)[:-1]), strict=True)
 
     def _empty(self) -> None:
-        nothing = self._connection.from_arrow(OBJECTS.empty()).project(_HASHES)
-        self._connection.execute("drop table if exists known")
-        nothing.create("known")
-        self._files = set()
+        self._connection.execute("create or replace table known (object ubigint)")
+        self._files: dict[str, int] = {}
+        self._paths: list[str] = []
+        self._starts: list[int] = []
+        self._counts: list[bool] = []
+        self._versions: dict[int, _Numbers] = {}
+        self._rows = 0
 
 
 _known: WeakKeyDictionary[Lake, _Known] = WeakKeyDictionary()
 _guard = threading.Lock()
+
+
+def _of(lake: Lake) -> _Known:
+    with _guard:
+        return _known.setdefault(lake, _Known())
 
 
 def unknown(lake: Lake, uris: Sequence[str], etags: Sequence[str]) -> dict[int, bool]:
@@ -95,8 +171,42 @@ def unknown(lake: Lake, uris: Sequence[str], etags: Sequence[str]) -> dict[int, 
     """
     if not uris:
         return {}
-    with _guard:
-        known = _known.setdefault(lake, _Known())
-    listed = pa.table({"log_object": list(uris), "etag": list(etags), "at": list(range(len(uris)))})
-    same_version = known.look_up(lake, listed)
+    listed = pa.table({"log_object": list(uris), "etag": list(etags), "at": np.arange(len(uris))})
+    same_version = _of(lake).look_up(lake, listed)
     return {at: at in same_version for at in range(len(uris)) if not same_version.get(at)}
+
+
+def replace(lake: Lake, units: Collection[Unit], rows_of: StreamOf) -> None:
+    """Put new rows in the place of these units' objects' rows; `rows_of` gives those of a subset."""
+    lake.replace(OBJECTS, units, rows_of, partial(_within, lake))
+
+
+def _within(lake: Lake, handle: DeltaTable, units: set[Unit], rows: Stream) -> str | None:
+    """The times at which the objects' old rows and their new ones were ingested: few files hold rows of these times."""
+    assert isinstance(rows, pa.Table)
+    old = _ingested(lake, handle, {unit.uri for unit in units})
+    if not old:
+        return None
+    new = [bound.as_py() for bound in pc.min_max(rows.column("ingested_at")).values()]
+    spans = ((min(times) - _MILLISECOND, max(times) + _MILLISECOND) for times in (old, new))
+    return " or ".join(
+        f"ingested_at >= '{first.isoformat()}' and ingested_at <= '{last.isoformat()}'" for first, last in spans
+    )
+
+
+def _ingested(lake: Lake, handle: DeltaTable, uris: set[str]) -> list[datetime]:
+    """When the handle's version of the ledger says that each of these objects was ingested; none unless it has all.
+
+    Only those files are read that are known to hold one of them, and those that are not known yet.
+    """
+    holding = _of(lake).holding(lake, uris)
+    paths = map(str, pa.table(handle.get_add_actions(flatten=True)).column("path").to_pylist())
+    store = open_store(lake.uri, lake.storage)
+    wanted = pa.array(sorted(uris), pa.string())
+    found: list[dict[str, Any]] = []
+    for path in paths:
+        if holding.get(path, True):
+            body = pa.BufferReader(obstore.get(store, f"{OBJECTS.name}/{path}").bytes())
+            rows = pq.ParquetFile(body).read(columns=["log_object", "ingested_at"], use_threads=False)
+            found += rows.filter(pc.is_in(rows.column("log_object"), value_set=wanted)).to_pylist()
+    return [row["ingested_at"] for row in found] if {row["log_object"] for row in found} == uris else []

@@ -142,7 +142,8 @@ def contributed(sources: Handles, uris: Collection[str], days: Days | None) -> d
             pc.field("day") <= pa.scalar(days[1], pa.date32())
         )
     return count_rows(
-        (table, contents.batches(contents.dataset(handle, table), theirs)) for table, handle in sources.items()
+        (table, contents.batches(contents.dataset(handle, table, *(days or ())), theirs))
+        for table, handle in sources.items()
     )
 
 
@@ -151,12 +152,20 @@ def count_rows(readers: Iterable[tuple[Table, pa.RecordBatchReader]]) -> dict[st
 
     Rollups are additive, so half a million rows are counted at a time.
     """
-    found = {rollup.name: rollup.empty() for rollup in rollups.FEEDS}
+    found = [{rollup.name: rollup.empty() for rollup in rollups.FEEDS}]
+    waiting: dict[str, pa.Table] = {}
     for table, reader in readers:
         for chunk in _chunks(reader):
-            for name, rows in rollups.roll_up({table.name: chunk.select(table.names).cast(table.arrow)}).items():
-                found[name] = pa.concat_tables([found[name], rows])
-    return {rollup.name: merge(rollup, found[rollup.name]) for rollup in rollups.FEEDS}
+            held = sum(rows.num_rows for rows in waiting.values())
+            if table.name in waiting or (waiting and held + chunk.num_rows > _CHUNK_ROWS):
+                found.append(rollups.roll_up(waiting))
+                waiting = {}
+            waiting[table.name] = chunk.select(table.names).cast(table.arrow)
+    if waiting:
+        found.append(rollups.roll_up(waiting))
+    return {
+        rollup.name: merge(rollup, pa.concat_tables([rows[rollup.name] for rows in found])) for rollup in rollups.FEEDS
+    }
 
 
 def _chunks(reader: pa.RecordBatchReader) -> Iterable[pa.Table]:

@@ -8,7 +8,8 @@ at all, whatever is killed or races.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple, TypeVar
@@ -23,6 +24,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from ingest.errors import LakeError
 from ingest.lake import files, guards
+from ingest.lake.handles import Handles
 from ingest.lake.schema import Table
 from ingest.lake.store import is_remote, normalise, open_store
 from ingest.lake.unit import Unit
@@ -39,7 +41,9 @@ T = TypeVar("T")
 RowsOf = Callable[[set[Unit]], pa.Table]
 FilesOf = Callable[[set[Unit]], list[AddAction | RemoveAction]]
 Days = tuple[date, date]
-StreamOf = Callable[[set[Unit]], pa.Table | pa.RecordBatchReader]
+Stream = pa.Table | pa.RecordBatchReader
+StreamOf = Callable[[set[Unit]], Stream]
+Within = Callable[[DeltaTable, set[Unit], Stream], str | None]
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class Lake:
     def __init__(self, uri: str, storage: Mapping[str, str] | None = None) -> None:
         self.uri = normalise(uri)
         self.storage = dict(storage or {})
+        self._handles = Handles()
 
     @property
     def is_local(self) -> bool:
@@ -106,6 +111,19 @@ class Lake:
             return None
         except Exception as error:
             raise LakeError(f"lake {self.uri}: table {table.name} cannot be opened: {error}") from error
+
+    @contextmanager
+    def newest(self, table: Table) -> Iterator[DeltaTable | None]:
+        """A kept handle on the table's newest version, for the caller alone; None when it does not exist yet."""
+        with self._handles.newest(table.name, lambda: self.open(table)) as handle:
+            yield handle
+
+    @contextmanager
+    def _writable(self, table: Table) -> Iterator[DeltaTable]:
+        """The same of a table that is to be written, and is made when it does not exist yet."""
+        with self._handles.newest(table.name, lambda: self._create_or_open(table)) as handle:
+            assert handle is not None
+            yield handle
 
     def snapshot(self, table: Table) -> Snapshot:
         """The table's newest version with its files."""
@@ -145,11 +163,11 @@ class Lake:
         return self._insist(table, self._append_once, table, set(units), rows_of, files_of)
 
     def _append_once(self, table: Table, units: set[Unit], rows_of: RowsOf, files_of: FilesOf) -> Appended:
-        handle = self._create_or_open(table)
-        held = self._held(table, units)
-        missing = {unit for unit in units if unit.uri not in held}
-        if missing:
-            self._add(handle, table, missing, rows_of(missing), files_of(missing))
+        with self._writable(table) as handle:
+            held = self.held(table, units, handle.version())
+            missing = {unit for unit in units if unit.uri not in held}
+            if missing:
+                self._add(handle, table, missing, rows_of(missing), files_of(missing))
         return Appended(missing, {unit for unit in units if held.get(unit.uri, unit.version) != unit.version})
 
     def correct(
@@ -166,46 +184,50 @@ class Lake:
     def _correct_once(
         self, table: Table, units: set[Unit], complete: set[Unit], rows_of: RowsOf, old_rows_of: RowsOf
     ) -> None:
-        handle = self._create_or_open(table)
-        held = self._held(table, units)
-        missing = {unit for unit in units if held.get(unit.uri) != unit.version}
-        if missing:
-            contributed = {unit for unit in missing if unit.uri in held} | (complete & missing)
-            taken_back = _negated(table, old_rows_of(contributed))
-            self._add(handle, table, missing, pa.concat_tables([rows_of(missing), taken_back]))
+        with self._writable(table) as handle:
+            held = self.held(table, units, handle.version())
+            missing = {unit for unit in units if held.get(unit.uri) != unit.version}
+            if missing:
+                contributed = {unit for unit in missing if unit.uri in held} | (complete & missing)
+                taken_back = _negated(table, old_rows_of(contributed))
+                self._add(handle, table, missing, pa.concat_tables([rows_of(missing), taken_back]))
 
-    def replace(self, table: Table, units: Collection[Unit], rows_of: StreamOf, days: Days | None = None) -> None:
+    def replace(
+        self, table: Table, units: Collection[Unit], rows_of: StreamOf, within: Within = lambda *_: None
+    ) -> None:
         """Put the rows of these units in the place of every row of their objects, in one commit.
 
         For tables with a column `log_object`; a unit may have no rows any more. A unit whose version the table holds
-        already is left alone. `days`, first and last, are those that rows of any version of the objects can lie in:
-        others are not looked at.
+        already is left alone. `within` gives, for a handle, some of the units and their new rows, a condition that
+        these rows meet and all that the handle's version holds of their objects: other rows are not looked at.
         """
-        self._insist(table, self._replace_once, table, set(units), rows_of, days)
+        self._insist(table, self._replace_once, table, set(units), rows_of, within)
 
-    def _replace_once(self, table: Table, units: set[Unit], rows_of: StreamOf, days: Days | None) -> None:
-        handle = self._create_or_open(table)
-        held = self._held(table, units)
-        missing = {unit for unit in units if held.get(unit.uri) != unit.version}
-        if missing:
-            objects = ", ".join("'" + unit.uri.replace("'", "''") + "'" for unit in sorted(missing))
-            within = (
-                "" if days is None else f" and {table.partition} >= '{days[0]}' and {table.partition} <= '{days[1]}'"
-            )
-            rows = rows_of(missing)
-            write_deltalake(
-                handle,
-                rows.cast(table.arrow) if isinstance(rows, pa.Table) else rows,
-                mode="overwrite",
-                predicate=f"log_object in ({objects}){within}",
-                partition_by=[table.partition] if table.partition else None,
-                commit_properties=_carrying(missing),
-            )
+    def _replace_once(self, table: Table, units: set[Unit], rows_of: StreamOf, within: Within) -> None:
+        with self._writable(table) as handle:
+            held = self.held(table, units, handle.version())
+            missing = {unit for unit in units if held.get(unit.uri) != unit.version}
+            if missing:
+                rows = rows_of(missing)
+                objects = ", ".join("'" + unit.uri.replace("'", "''") + "'" for unit in sorted(missing))
+                condition = within(handle, missing, rows)
+                write_deltalake(
+                    handle,
+                    rows.cast(table.arrow) if isinstance(rows, pa.Table) else rows,
+                    mode="overwrite",
+                    predicate=f"log_object in ({objects})" + (f" and ({condition})" if condition else ""),
+                    partition_by=[table.partition] if table.partition else None,
+                    commit_properties=_carrying(missing),
+                )
 
-    def _held(self, table: Table, units: set[Unit]) -> dict[str, int]:
+    def held(self, table: Table, units: Collection[Unit], version: int = -1) -> dict[str, int]:
+        """Of these units' objects, those that commits of the table carry, with the version that it holds.
+
+        CommitFailedError when the log does not reach `version`, a handle's: the table was deleted meanwhile.
+        """
         # Read after a handle is opened: what is committed later than its snapshot is refused by delta-rs, what was
         # committed earlier is seen here.
-        return guards.present(open_store(self.uri, self.storage), table.name, {unit.uri for unit in units})
+        return guards.present(open_store(self.uri, self.storage), table.name, {unit.uri for unit in units}, version)
 
     def _add(
         self,

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import NamedTuple
 
+_REMEMBERED = 10_000
+"""A batch's objects are asked for by every table that it is committed to."""
 
+
+@lru_cache(_REMEMBERED)
 def key_of(uri: str) -> str:
     """128 bits of an object's URI, in hexadecimal: every checkpoint repeats it, and URIs take 215 bytes there."""
     return hashlib.sha256(uri.encode()).hexdigest()[:32]
@@ -30,5 +35,10 @@ class Unit(NamedTuple):
     @property
     def version(self) -> int:
         """63 bits that name ETag and attempt."""
-        digest = hashlib.sha256(f"{self.etag}|{self.attempt}".encode()).digest()
-        return int.from_bytes(digest[:8], "big") >> 1
+        return _version_of(self.etag, self.attempt)
+
+
+@lru_cache(_REMEMBERED)
+def _version_of(etag: str, attempt: int) -> int:
+    digest = hashlib.sha256(f"{etag}|{attempt}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

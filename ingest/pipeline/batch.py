@@ -4,26 +4,26 @@ Each table takes the batch's rows in one Delta commit that carries the versions 
 ledger comes last. A crash in between leaves objects that are guarded but not in the ledger: they are read again, and
 only what is missing is written. An object that was rolled up into one rollup and not into another is finished alike.
 
-An object that was rewritten replaces its old version: first the rollups take its old contribution back (it is computed
-from the old rows, so these must still be there), then its rows are replaced, then its row in the ledger.
+An object that was rewritten replaces its old version (`replacement`), in its row of the ledger last.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 
 import pyarrow as pa
 
+from ingest.lake import ledger
 from ingest.lake.declarations import OBJECTS, REJECTS, ROLLUPS, SOURCE_TABLES
-from ingest.lake.rebuilding import contributed
-from ingest.lake.rollups import FEEDS
 from ingest.lake.schema import Table
+from ingest.lake.staging import Actions
 from ingest.lake.tables import Lake
 from ingest.lake.unit import Unit
-from ingest.pipeline.admission import reject_days, row_days
+from ingest.pipeline import replacement
 from ingest.pipeline.assembly import Assembly
 from ingest.pipeline.gathered import Gathered
 from ingest.pipeline.outcome import Outcome
@@ -35,7 +35,7 @@ def commit(lake: Lake, assembly: Assembly) -> None:
     outcomes = {unit_of(outcome): outcome for outcome in assembly.outcomes.values()}
     rewritten = {unit for unit, outcome in outcomes.items() if outcome.source.rewritten}
     superseding = _commit_new(lake, gathered, outcomes.keys() - rewritten)
-    _commit_rewritten(lake, gathered, rewritten | superseding, complete=rewritten)
+    replacement.replace(lake, gathered, rewritten | superseding, complete=rewritten)
     _commit_ledger(lake, outcomes, rewritten | superseding)
 
 
@@ -46,32 +46,30 @@ def unit_of(outcome: Outcome) -> Unit:
 
 def _commit_new(lake: Lake, gathered: Gathered, units: Collection[Unit]) -> set[Unit]:
     """Rows, then rollups, of objects the lake has not seen; returns those of which it turns out to hold old rows."""
-    superseding: set[Unit] = set()
-    feeding: set[Unit] = set()
-    for table in (*SOURCE_TABLES, REJECTS):
-        found = gathered.feeding(table, units)
-        if found:
-            appended = lake.append(table, found, partial(gathered.rows, table), partial(gathered.files, table))
-            superseding |= appended.superseding
-        if table is not REJECTS:
-            feeding |= found
-    feeding -= superseding
+    fed = {table: gathered.feeding(table, units) for table in (*SOURCE_TABLES, REJECTS)}
+    superseding = _append(lake, {table: found for table, found in fed.items() if found}, gathered.rows, gathered.files)
+    feeding = {unit for table in SOURCE_TABLES for unit in fed[table]} - superseding
     rolled = gathered.rolled(feeding)
-    for table in ROLLUPS:
-        if feeding and rolled.of(table, feeding).num_rows:
-            superseding |= lake.append(table, feeding, partial(rolled.of, table)).superseding
-    return superseding
+    counted = {table: feeding for table in ROLLUPS if feeding and rolled.of(table, feeding).num_rows}
+    return superseding | _append(lake, counted, rolled.of)
 
 
-def _commit_rewritten(lake: Lake, gathered: Gathered, units: Collection[Unit], complete: Collection[Unit]) -> None:
-    if not units:
-        return
-    rolled = gathered.rolled(units)
-    for table in ROLLUPS:
-        lake.correct(table, units, complete, partial(rolled.of, table), partial(_old_contributions, lake, table))
-    for table in SOURCE_TABLES:
-        lake.replace(table, units, partial(gathered.stream, table), row_days(units))
-    lake.replace(REJECTS, units, partial(gathered.stream, REJECTS), reject_days(units))
+def _append(
+    lake: Lake,
+    units: Mapping[Table, set[Unit]],
+    rows_of: Callable[[Table, set[Unit]], pa.Table],
+    files_of: Callable[[Table, set[Unit]], Actions] = lambda table, units: [],
+) -> set[Unit]:
+    """Append to several tables at a time; returns units of which one holds another version.
+
+    Each table has a log of its own, and a lake on S3 is waited for longer than it is worked for.
+    """
+
+    def append(table: Table) -> set[Unit]:
+        return lake.append(table, units[table], partial(rows_of, table), partial(files_of, table)).superseding
+
+    with ThreadPoolExecutor(max(1, len(units)), thread_name_prefix="commit") as pool:
+        return set().union(*pool.map(append, units))
 
 
 def _commit_ledger(lake: Lake, outcomes: Mapping[Unit, Outcome], replaced: Collection[Unit]) -> None:
@@ -80,16 +78,7 @@ def _commit_ledger(lake: Lake, outcomes: Mapping[Unit, Outcome], replaced: Colle
 
     late = lake.append(OBJECTS, outcomes.keys() - replaced, rows_of).superseding
     if late or replaced:
-        lake.replace(OBJECTS, late | set(replaced), rows_of)
-
-
-def _old_contributions(lake: Lake, rollup: Table, units: Collection[Unit]) -> pa.Table:
-    """What these units' objects have contributed to a rollup: their rows in the lake, rolled up again."""
-    if not units:
-        return rollup.empty()
-    opened = {table: lake.open(table) for table in FEEDS[rollup]}
-    sources = {table: handle for table, handle in opened.items() if handle is not None}
-    return contributed(sources, {unit.uri for unit in units}, row_days(units))[rollup.name]
+        ledger.replace(lake, late | set(replaced), rows_of)
 
 
 def _ledger_rows(outcomes: list[Outcome]) -> pa.Table:

@@ -9,7 +9,7 @@ a process gives up what it is reading, finishes what it is committing, and relea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from time import monotonic
 from types import TracebackType
@@ -231,7 +231,7 @@ class Follower:
 
     def _new(self, objects: Sequence[SourceObject]) -> list[SourceObject]:
         unknown = ledger.unknown(self.lake, [item.uri for item in objects], [item.etag for item in objects])
-        return [replace(objects[at], rewritten=rewritten) for at, rewritten in unknown.items()]
+        return [objects[at]._replace(rewritten=rewritten) for at, rewritten in unknown.items()]
 
     def _read(self, objects: Sequence[SourceObject]) -> Iterator[tuple[SourceObject, Body | SourceError]]:
         """Each object's bytes; of one that has been rewritten since it was announced, what it holds now."""

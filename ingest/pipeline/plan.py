@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 
@@ -22,7 +21,7 @@ def new_objects(
     for listed in _gather(source.list(since, until)):
         unknown = ledger.unknown(lake, [item.uri for item in listed], [item.etag for item in listed])
         if unknown:
-            yield [replace(listed[at], rewritten=rewritten) for at, rewritten in unknown.items()]
+            yield [listed[at]._replace(rewritten=rewritten) for at, rewritten in unknown.items()]
 
 
 def _gather(chunks: Iterable[Sequence[SourceObject]]) -> Iterator[list[SourceObject]]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from ingest.errors import SourceError
 from ingest.formats.object_key import parse_key
@@ -42,8 +41,7 @@ class RewrittenError(SourceError):
     """An object that is no longer the version that was listed or announced."""
 
 
-@dataclass(frozen=True)
-class SourceObject:
+class SourceObject(NamedTuple):
     """One object of a source; URI and ETag together are its identity.
 
     `uri` is `s3://bucket/key` (the key as it is, not URL-encoded) or `file:///absolute/path`; `etag` is without its

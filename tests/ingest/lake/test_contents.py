@@ -41,6 +41,21 @@ def test_a_file_of_one_row_is_found_by_its_object(empty_lake: Lake, table: Table
         assert len(connection.execute("from stored join asked using (log_object)").fetchall()) == 1
 
 
+def test_days_are_read_from_the_first_to_the_last(empty_lake: Lake) -> None:
+    """Of a column that is NULL in every file, too: nothing is concluded about it."""
+    days = [date(2026, 3, day) for day in (8, 9, 10, 11, 12)]
+    for day in days:
+        row = one_row(REJECTS).to_pylist()[0] | {"log_object": f"{day}", "day": day}
+        rows = pa.Table.from_pylist([row], schema=REJECTS.arrow)
+        empty_lake.append(REJECTS, [Unit(f"{day}", "e")], lambda _, rows=rows: rows)  # type: ignore[misc]
+    handle = empty_lake.open(REJECTS)
+    assert handle is not None
+    assert contents.days(handle, REJECTS) == days
+    for first, last, expected in ((None, None, days), (days[1], None, days[1:2]), (days[1], days[3], days[1:4])):
+        found = contents.dataset(handle, REJECTS, first, last).to_table(filter=ds.field("raw").is_null())
+        assert sorted(map(str, found.column("log_object").to_pylist())) == [f"{day}" for day in expected]
+
+
 def test_the_ledger_knows_it(empty_lake: Lake) -> None:
     empty_lake.append(OBJECTS, [Unit(URI, "e")], lambda _: one_row(OBJECTS))
     assert ledger.unknown(empty_lake, [URI, URI, "s3://other/x"], ["e", "f", "e"]) == {1: True, 2: False}

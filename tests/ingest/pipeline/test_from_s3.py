@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from ingest.lake.declarations import SOURCE_TABLES
+from ingest.lake import verification
+from ingest.lake.declarations import SOURCE_TABLES, TABLES
 from ingest.lake.tables import Lake
+from ingest.pipeline.run import Limits, ingest
+from ingest.sources.folder import FolderSource
 from ingest.sources.s3_access import storage_options
 from tests import lakes
+from tests.ingest import small_logs
 from tests.servers import Bucket, S3Server
 
 DAY = "2026-03-10"
@@ -77,6 +81,24 @@ def test_a_lake_on_s3_holds_the_same(moto_s3: S3Server, sample_lake: Lake) -> No
     assert lakes.counts(lake) == lakes.counts(sample_lake)
     again = lakes.run("ingest", str(lakes.SAMPLE), "--lake", uri, env=environment(moto_s3))
     assert "Nothing new" in again.stdout, again.stderr
+
+
+def test_rewritten_objects_are_replaced_in_a_lake_on_s3(moto_s3: S3Server, tmp_path: Path) -> None:
+    logs, uri = tmp_path / "logs", f"{moto_s3.bucket('rewritten').uri}lake"
+    lake = Lake(uri, storage_options(uri, moto_s3.settings()))
+    for slot in range(3):
+        small_logs.lattice(logs, slot)
+    small_logs.flows(logs, 0, ["10.0.0.1 10.0.1.1 40000 8080 6 10 840 {start} {end} ACCEPT OK"])
+    limits = Limits(batch_objects=2, batch_bytes=16 << 20, workers=2)
+    for requests in (3, 2, 4):
+        small_logs.lattice(logs, 1, requests)
+        # Once as a new process and once as one that goes on, whose handles and hashes are of before.
+        for target in (Lake(uri, lake.storage), lake):
+            assert ingest(FolderSource(str(logs)), target, limits, lakes.Quiet()).failed == []
+        rows = {name: sum(file.rows for file in lake.snapshot(TABLES[name]).files) for name in TABLES}
+        # Three requests in each of two objects, and those of the one that is rewritten.
+        assert (rows["objects"], rows["lattice_access"], rows["vpc_flow"]) == (4, 6 + requests, 1)
+        assert list(verification.verify(lake)) == []
 
 
 def test_dry_run_counts_and_reads_nothing(tmp_path: Path) -> None:
