@@ -15,7 +15,6 @@ from rich.table import Table as RichTable
 from ingest.cli_follow import Following, parse_interval
 from ingest.cli_summary import print_summary
 from ingest.errors import SettingsError, SourceError
-from ingest.formats.arrow import spare_pandas
 from ingest.invocation import Invocation
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.renewal import renew_after_pause
@@ -54,7 +53,6 @@ def ingest_command(
     With --follow any number of processes may share a queue and a lake; SIGTERM stops one in order. A message is deleted
     once what it names is in the lake; what cannot be read goes to the queue's dead-letter queue.
     """
-    spare_pandas()
     invocation: Invocation = context.obj
     settings = invocation.settings
     target = invocation.lake(lake)
