@@ -49,6 +49,8 @@ def _write_file(store: ObjectStore, table: Table, rows: pa.Table, day: date | No
         compression="zstd",
         compression_level=1,
         row_group_size=_ROW_GROUP,
+        # Arrow's own schema says which texts were dictionaries here: nobody's business, and some kilobytes a file.
+        store_schema=False,
         # Every row group holds nearly all values of the others: only these two prune any.
         write_statistics=[name for name in (table.time, "log_object") if name in table.file_columns],
     )
