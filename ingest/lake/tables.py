@@ -24,6 +24,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from ingest.errors import LakeError
 from ingest.lake import files, guards
 from ingest.lake.schema import Table
+from ingest.lake.seeding import seed
 from ingest.lake.store import is_remote, normalise, open_store
 from ingest.lake.unit import Unit
 
@@ -145,7 +146,7 @@ class Lake:
         return self._insist(table, self._append_once, table, set(units), rows_of, files_of)
 
     def _append_once(self, table: Table, units: set[Unit], rows_of: RowsOf, files_of: FilesOf) -> Appended:
-        handle = self._create_or_open(table)
+        handle = self.create(table)
         held = self._held(table, units)
         missing = {unit for unit in units if unit.uri not in held}
         if missing:
@@ -166,7 +167,7 @@ class Lake:
     def _correct_once(
         self, table: Table, units: set[Unit], complete: set[Unit], rows_of: RowsOf, old_rows_of: RowsOf
     ) -> None:
-        handle = self._create_or_open(table)
+        handle = self.create(table)
         held = self._held(table, units)
         missing = {unit for unit in units if held.get(unit.uri) != unit.version}
         if missing:
@@ -184,7 +185,7 @@ class Lake:
         self._insist(table, self._replace_once, table, set(units), rows_of, days)
 
     def _replace_once(self, table: Table, units: set[Unit], rows_of: StreamOf, days: Days | None) -> None:
-        handle = self._create_or_open(table)
+        handle = self.create(table)
         held = self._held(table, units)
         missing = {unit for unit in units if held.get(unit.uri) != unit.version}
         if missing:
@@ -231,7 +232,7 @@ class Lake:
         self._insist(table, self._rewrite_once, table, update)
 
     def _rewrite_once(self, table: Table, update: Callable[[pa.Table], pa.Table]) -> None:
-        handle = self._create_or_open(table)
+        handle = self.create(table)
         current = self._read(table, handle)
         # Two that overwrite an empty table remove nothing, so nothing conflicts: the id, the same for all, does.
         turn = Transaction(app_id="rewrite", version=handle.version() + 1, last_updated=int(time.time() * 1000))
@@ -268,11 +269,14 @@ class Lake:
                 f"lake {self.uri}: table {table.name} refused a commit {_ATTEMPTS} times: {error}; run it again"
             ) from error
 
-    def _create_or_open(self, table: Table) -> DeltaTable:
+    def create(self, table: Table) -> DeltaTable:
+        """A handle on the table's newest version, made first where there is none (see `seeding`)."""
         handle = self.open(table)
         if handle is not None:
             return handle
         try:
+            if table.counted_from is not None and self.open(table.counted_from) is not None:
+                self._seed(table, table.counted_from)
             return DeltaTable.create(
                 self.table_uri(table),
                 schema=DeltaSchema.from_arrow(table.arrow),
@@ -289,6 +293,13 @@ class Lake:
                 raise LakeError(f"lake {self.uri}: table {table.name} cannot be created: {error}") from error
             return handle
 
+    def _seed(self, rollup: Table, base: Table) -> None:
+        def opened() -> DeltaTable:
+            return DeltaTable(self.table_uri(base), storage_options=self.storage or None)
+
+        store = open_store(self.uri, self.storage)
+        seed(self.table_uri(rollup), rollup, base, opened, store, _CONFIGURATION, self.storage)
+
 
 def _carrying(units: Collection[Unit]) -> CommitProperties:
     now = int(time.time() * 1000)
@@ -303,4 +314,7 @@ def _negated(table: Table, rows: pa.Table) -> pa.Table:
     for measure in table.measures:
         at = rows.column_names.index(measure)
         rows = rows.set_column(at, rows.schema.field(at), pc.negate(rows.column(measure)))
+    for bound, _ in table.bounds:
+        at = rows.column_names.index(bound)
+        rows = rows.set_column(at, rows.schema.field(at), pa.nulls(rows.num_rows, rows.schema.field(at).type))
     return rows
