@@ -73,6 +73,7 @@ class Session:
             watermark_statement(snapshots),
             names_statement(self._names),
             *statements.macros(),
+            *(statements.stand_in(table) for table in ROLLUPS if table.counted_from and snapshots[table.name].version < 0),
             *statements.relations(),
         ]
         self.statements = [*self.setup, *body]

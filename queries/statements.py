@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from ingest.lake import vocabulary
+from ingest.lake.schema import Table
 from queries.header import split_header
 
 MACROS = ("names", "addresses", "quantiles", "more_than_usual", "time", "deliveries", "guide")
@@ -25,6 +26,7 @@ MACROS_ON_VIEWS = (
 )
 IDENTITY = (
     "corrections",
+    "corrected_hours",
     "alb_nodes",
     "alb_target_groups",
     "alb_targets",
@@ -60,6 +62,10 @@ VIEWS = (
     "flows",
     "call_counts",
     "latency_counts",
+    "hour_counts",
+    "octave_counts",
+    "minute_calls",
+    "hourly_calls",
     "calls",
     "timed_requests",
     "latencies",
@@ -83,6 +89,14 @@ def macros() -> Iterator[str]:
     yield vocabulary.sql(vocabulary.MACROS)
     for name in MACROS:
         yield text("macros", name)
+
+
+def stand_in(rollup: Table) -> str:
+    """The statement that makes the view of a rollup that the lake lacks, from the rollup that it adds up.
+
+    An older release wrote the lake; its next ingest makes the table.
+    """
+    return f"create or replace temp view {rollup.name} as\n{vocabulary.sql(rollup.name)}"
 
 
 def relations() -> Iterator[str]:

@@ -39,30 +39,16 @@
 -- last_call = { type = "timestamp with time zone", about = "last minute with a request" }
 -- all_requests = { type = "bigint", about = "requests of all edges in the window" }
 -- ---
-with minutes as (
+with edges as (
     select
         caller,
         callee,
-        minute,
         sum(requests) as requests,
         sum(client_errors) as client_errors,
         sum(server_errors) as server_errors,
         sum(no_response) as no_response,
         max(last_minute) as last_call
     from edge_calls($since, $until)
-    group by all
-),
-
-edges as (
-    select
-        caller,
-        callee,
-        sum(requests) as requests,
-        sum(client_errors) as client_errors,
-        sum(server_errors) as server_errors,
-        sum(no_response) as no_response,
-        max(last_call) as last_call
-    from minutes
     group by caller, callee
 ),
 
@@ -81,7 +67,7 @@ latency as (
         caller,
         callee,
         [p50(bucket, requests), p99(bucket, requests)] as ms
-    from edge_latencies(hour_of($since), $until, 'total')
+    from edge_latencies(hour_of($since), $until)
     where $until - $since > to_minutes($exact_minutes)
     group by caller, callee
 ),
@@ -128,20 +114,13 @@ events as (
     select
         caller,
         callee,
-        'client_errors' as what,
+        case when outcome = 'client_error' then 'client_errors' else 'failed' end as what,
         minute as time,
-        client_errors as count
-    from minutes
-    where client_errors > 0
-    union all
-    select
-        caller,
-        callee,
-        'failed' as what,
-        minute as time,
-        server_errors + no_response as count
-    from minutes
-    where server_errors + no_response > 0
+        requests as count
+    from minute_calls
+    where outcome in ('client_error', 'server_error', 'no_response')
+        and minute >= $since
+        and minute < $until
     union all
     select
         caller,

@@ -39,35 +39,63 @@ with refused as (
     group by d.caller, d.callee, d.layer, d.reason
 ),
 
--- Before the window by edge; in it minute by minute, because an edge may have worked again since.
+-- Hours tell the last success, but for the hour of the first refusal: an edge may have worked again in it.
 successes as (
-    select
-        c.caller,
-        c.callee,
-        c.last_ok as minute
-    from edge_calls('-infinity'::timestamptz, $since) as c
-    union all
-    select
-        c.caller,
-        c.callee,
-        c.last_ok
-    from edge_calls($since, $until, minutes_of := (select list(f.callee) from refused as f)) as c
-),
-
-answered as (
     select
         r.caller,
         r.callee,
         r.refused_by,
         r.reason,
-        max(s.minute) as minute
+        r.first_seen,
+        max(h.last_ok) filter (h.last_ok < r.first_seen) as minute,
+        bool_or(h.last_ok >= r.first_seen) as also_later
     from refused as r
-    inner join successes as s
-        on r.caller = s.caller
-        and r.callee = s.callee
-        and s.minute < r.first_seen
+    inner join hourly_calls as h
+        on r.caller = h.caller
+        and r.callee = h.callee
     where r.refused_by <> 'packet'
-    group by r.caller, r.callee, r.refused_by, r.reason
+        and h.hour <= hour_of(r.first_seen)
+    group by r.caller, r.callee, r.refused_by, r.reason, r.first_seen
+),
+
+minutes_before as (
+    select
+        s.*,
+        unnest(generate_series(hour_of(s.first_seen), s.first_seen - interval 1 microsecond, interval 1 minute)) as at
+    from successes as s
+    where s.also_later
+),
+
+answered as (
+    select
+        s.caller,
+        s.callee,
+        s.refused_by,
+        s.reason,
+        max(s.minute) as minute
+    from (
+        select
+            caller,
+            callee,
+            refused_by,
+            reason,
+            minute
+        from successes
+        union all
+        select
+            b.caller,
+            b.callee,
+            b.refused_by,
+            b.reason,
+            m.minute
+        from minutes_before as b
+        inner join minute_calls as m
+            on b.caller = m.caller
+            and b.callee = m.callee
+            and b.at = m.minute
+        where m.outcome = 'ok'
+    ) as s
+    group by s.caller, s.callee, s.refused_by, s.reason
 ),
 
 refused_pairs as (
