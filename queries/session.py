@@ -21,7 +21,7 @@ from ingest.lake.schema import Table
 from ingest.lake.tables import DataFile, Lake, Snapshot
 from queries import statements
 from queries.names_file import GivenName, names_statement
-from queries.scans import scan
+from queries.scans import moment, scan
 from queries.storage import extension_statements, secret_statement
 from queries.times import parse_time
 from queries.watermarks import complete_until, newest_data, next_minute, oldest_data, watermark_statement
@@ -30,6 +30,8 @@ _REMOTE_WINDOW = timedelta(days=7)
 _LEDGER_BEFORE = timedelta(days=2)
 """So long before the window the ledger is read: an object is in it after its events (a row may be a day ahead of its
 object's time), and what delivered in the day before is known as a source."""
+_LONG = {"minute_calls": "minute"}
+"""Views that are held for the window alone, and their time."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Bound = datetime | str | None
@@ -123,13 +125,22 @@ class Session:
         """Keep the rows of these views in memory until the lake moves, for a session that asks about them often.
 
         The same rows under the same names; what the views are made of is read once instead of once a question. Worth
-        it for `denials` (few rows, found among many) and, in windows of a few hours, for `timed_requests`.
+        it for `denials` (few rows, found among many), `hourly_calls` and `delivered_objects`, and in windows of a few
+        hours for `timed_requests` and `minute_calls`. Of the latter, which goes back as far as the session's history,
+        the hours of the window are kept.
         """
         for view in views:
             if view in self._held:
                 continue
-            self._execute(f"create or replace temp table held_{view} as from {view}")
-            self._execute(f"create or replace temp view {view} as from held_{view}")
+            first = self.since.replace(minute=0, second=0, microsecond=0) if self.since else None
+            if view in _LONG and first:
+                all_rows, kept = f"every_{view}", f"where {_LONG[view]} >= {moment(first)}"
+                self._execute(f"create or replace temp view {all_rows} as\n{statements.text('views', view)}")
+                others = f" union all from {all_rows} where {_LONG[view]} < {moment(first)}"
+            else:
+                all_rows, kept, others = view, "", ""
+            self._execute(f"create or replace temp table held_{view} as from {all_rows} {kept}")
+            self._execute(f"create or replace temp view {view} as from held_{view}{others}")
             self._held.add(view)
 
     def refresh(self) -> bool:

@@ -14,9 +14,10 @@ from ingest.lake import vocabulary
 from ingest.lake.schema import Table
 from queries.header import split_header
 
-MACROS = ("names", "addresses", "quantiles", "more_than_usual", "time", "deliveries", "guide")
+MACROS = ("names", "addresses", "quantiles", "more_than_usual", "time", "delivery_names", "guide")
 MACROS_ON_VIEWS = (
     "called_vpcs",
+    "deliveries",
     "direct_connections",
     "edge_calls",
     "edge_latencies",
@@ -53,8 +54,13 @@ IDENTITY = (
     "address_doubts",
     "address_names",
     "own_subscriptions",
+    "hourly_callers",
+    "caller_names",
+    "moving_callers",
+    "callee_names",
 )
 VIEWS = (
+    "delivered_objects",
     "client_certificates",
     "requests",
     "edge_requests",
@@ -91,6 +97,11 @@ def macros() -> Iterator[str]:
         yield text("macros", name)
 
 
+def view(name: str) -> str:
+    """The statement that makes the view of `queries/views/<name>.sql`."""
+    return f"create or replace temp view {name} as\n{text('views', name)}"
+
+
 def stand_in(rollup: Table) -> str:
     """The statement that makes the view of a rollup that the lake lacks, from the rollup that it adds up.
 
@@ -106,6 +117,6 @@ def relations() -> Iterator[str]:
     for name in IDENTITY:
         yield f"create or replace temp table {name} as\n{text('identity', name)}"
     for name in VIEWS:
-        yield f"create or replace temp view {name} as\n{text('views', name)}"
+        yield view(name)
     for name in MACROS_ON_VIEWS:
         yield text("macros", name)

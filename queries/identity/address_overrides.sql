@@ -19,10 +19,10 @@ with seen as (
     from address_vpcs
     union
     select
-        hour_of(minute),
-        caller_vpc,
+        hour,
+        split_part(caller_key, '/', 1),
         split_part(caller_key, '/', 2)
-    from call_minutes
+    from edge_hours
     where starts_with(caller_key, 'vpc-')
 )
 

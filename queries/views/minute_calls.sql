@@ -2,34 +2,23 @@
 -- that is its target is no edge of its own.
 select
     c.minute,
-    coalesce(p.name, a.name, key_name(case when starts_with(c.caller_key, '/') then coalesce(x.vpc, v.vpc, '') else '' end || c.caller_key)) as caller,
-    coalesce(s.name, g.service, c.service, 'unknown') as callee,
+    coalesce(n.caller, h.caller, 'unknown') as caller,
+    coalesce(s.callee, c.service, 'unknown') as callee,
     c.caller_principal,
-    coalesce(g.service, c.service) as service,
+    coalesce(s.service, c.service) as service,
     c.outcome,
     c.requests
 from call_counts as c
-left join alb_target_groups as g
-    on c.service = g.elb
-    and c.target_group = g.target_group
-left join service_names as s
-    on coalesce(g.service, c.service) = s.service
-left join principal_names as p
-    on case when not starts_with(c.caller_key, 'vpc-') then c.caller_key end = p.principal
-left join alb_peers as x
-    on c.service = x.elb
-    and case when starts_with(c.caller_key, '/') then substr(c.caller_key, 2) end = x.ip
-    and hour_of(c.minute) = x.hour
-left join address_vpcs as v
-    on case when starts_with(c.caller_key, '/') then substr(c.caller_key, 2) end = v.ip
-    and hour_of(c.minute) = v.hour
-left join address_names as a
-    on case
-        when starts_with(c.caller_key, '/') then coalesce(x.vpc, v.vpc)
-        when starts_with(c.caller_key, 'vpc-') then split_part(c.caller_key, '/', 1)
-    end = a.vpc
-    and split_part(c.caller_key, '/', 2) = a.ip
-    and hour_of(c.minute) = a.hour
+left join callee_names as s
+    on c.service is not distinct from s.logged
+    and c.target_group is not distinct from s.target_group
+left join caller_names as n
+    on c.service is not distinct from n.service
+    and c.caller_key = n.caller_key
+left join moving_callers as h
+    on c.service is not distinct from h.service
+    and c.caller_key = h.caller_key
+    and hour_of(c.minute) = h.hour
 where not (
         c.front_door = 'alb'
         and c.caller_key = 'lattice'

@@ -110,63 +110,6 @@ refusals as (
     group by caller, callee
 ),
 
-events as (
-    select
-        caller,
-        callee,
-        case when outcome = 'client_error' then 'client_errors' else 'failed' end as what,
-        minute as time,
-        requests as count
-    from minute_calls
-    where outcome in ('client_error', 'server_error', 'no_response')
-        and minute >= $since
-        and minute < $until
-    union all
-    select
-        caller,
-        callee,
-        case when layer = 'packet' then 'rejected' else 'denied' end,
-        time,
-        count
-    from refused
-),
-
-runs as (
-    select
-        caller,
-        callee,
-        what,
-        min(time) as began,
-        max(time) as ended,
-        sum(count) as held
-    from (
-        select
-            *,
-            count(*) filter (starts) over (
-                partition by caller, callee, what order by time rows between unbounded preceding and current row
-            ) as run
-        from (
-            select
-                *,
-                coalesce(time > lag(time) over (partition by caller, callee, what order by time) + interval 15 minutes, true)
-                    as starts
-            from events
-        )
-    )
-    group by caller, callee, what, run
-),
-
-worst_runs as (
-    select
-        caller,
-        callee,
-        what,
-        arg_max(began, (held, began)) as began,
-        arg_max(ended, (held, began)) as ended
-    from runs
-    group by caller, callee, what
-),
-
 counted as (
     select
         coalesce(e.caller, f.caller) as caller,
@@ -209,6 +152,86 @@ judged as (
             else client_errors
         end as wrong
     from counted
+),
+
+-- What the state of an edge counts; the others need no runs.
+asked as (
+    select
+        j.caller,
+        j.callee,
+        case
+            when j.state = 'denied' then 'denied'
+            when j.state = 'reject' then 'rejected'
+            when j.wrong = j.failed then 'failed'
+            else 'client_errors'
+        end as what
+    from judged as j
+    where j.state <> 'ok'
+),
+
+events as (
+    select
+        e.*
+    from (
+        select
+            caller,
+            callee,
+            case when outcome = 'client_error' then 'client_errors' else 'failed' end as what,
+            minute as time,
+            requests as count
+        from minute_calls
+        where outcome in ('client_error', 'server_error', 'no_response')
+            and minute >= $since
+            and minute < $until
+        union all
+        select
+            caller,
+            callee,
+            case when layer = 'packet' then 'rejected' else 'denied' end,
+            time,
+            count
+        from refused
+    ) as e
+    semi join asked as a
+        on e.caller = a.caller
+        and e.callee = a.callee
+        and e.what = a.what
+),
+
+runs as (
+    select
+        caller,
+        callee,
+        what,
+        min(time) as began,
+        max(time) as ended,
+        sum(count) as held
+    from (
+        select
+            *,
+            count(*) filter (starts) over (
+                partition by caller, callee, what order by time rows between unbounded preceding and current row
+            ) as run
+        from (
+            select
+                *,
+                coalesce(time > lag(time) over (partition by caller, callee, what order by time) + interval 15 minutes, true)
+                    as starts
+            from events
+        )
+    )
+    group by caller, callee, what, run
+),
+
+worst_runs as (
+    select
+        caller,
+        callee,
+        what,
+        arg_max(began, (held, began)) as began,
+        arg_max(ended, (held, began)) as ended
+    from runs
+    group by caller, callee, what
 )
 
 select
@@ -244,12 +267,6 @@ left join latency as l
 left join worst_runs as r
     on j.caller = r.caller
     and j.callee = r.callee
-    and r.what = case
-        when j.state = 'denied' then 'denied'
-        when j.state = 'reject' then 'rejected'
-        when j.state <> 'ok' and j.wrong = j.failed then 'failed'
-        when j.state <> 'ok' then 'client_errors'
-    end
 order by
     case j.state when 'ok' then 3 when 'degraded' then 2 when 'reject' then 1 else 0 end,
     j.wrong desc,
