@@ -24,13 +24,13 @@ from queries.names_file import GivenName, names_statement
 from queries.scans import moment, scan
 from queries.storage import extension_statements, secret_statement
 from queries.times import parse_time
-from queries.watermarks import complete_until, newest_data, next_minute, oldest_data, watermark_statement
+from queries.watermarks import complete_until, data_until_statement, newest_data, next_minute, oldest_data, watermark_statement
 
 _REMOTE_WINDOW = timedelta(days=7)
 _LEDGER_BEFORE = timedelta(days=2)
 """So long before the window the ledger is read: an object is in it after its events (a row may be a day ahead of its
 object's time), and what delivered in the day before is known as a source."""
-_LONG = {"minute_calls": "minute"}
+_LONG = {"minute_calls": "minute", "failed_minutes": "minute", "hourly_latencies": "hour"}
 """Views that are held for the window alone, and their time."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -73,6 +73,7 @@ class Session:
         body = [
             *(scan(TABLES[name], files, *self._bounds_of(TABLES[name])) for name, files in chosen.items()),
             watermark_statement(snapshots),
+            data_until_statement(snapshots),
             names_statement(self._names),
             *statements.macros(),
             *(statements.stand_in(table) for table in ROLLUPS if table.counted_from and snapshots[table.name].version < 0),

@@ -27,6 +27,8 @@ MACROS_ON_VIEWS = (
 )
 IDENTITY = (
     "corrections",
+    "corrected_minutes",
+    "uncertain_hours",
     "corrected_hours",
     "alb_nodes",
     "alb_target_groups",
@@ -71,7 +73,9 @@ VIEWS = (
     "hour_counts",
     "octave_counts",
     "minute_calls",
+    "failed_minutes",
     "hourly_calls",
+    "hourly_latencies",
     "calls",
     "timed_requests",
     "latencies",

@@ -1,5 +1,5 @@
 -- edge_hours as call_counts is call_minutes: what a service network's subscription delivered of a service that has its own
--- is left out, and hours in which something was taken back are counted from their minutes.
+-- is left out, and so is what replaced objects took back.
 select
     h.hour,
     h.front_door,
@@ -16,34 +16,16 @@ select
     h.first_minute,
     h.last_minute,
     h.last_ok
-from edge_hours as h
-anti join corrected_hours as k
-    on h.hour = k.hour
-    and coalesce(h.service, '') = k.service
-    and coalesce(h.caller_key, '') = k.caller_key
+from (
+    select h.* exclude (day)
+    from edge_hours as h
+    anti join uncertain_hours as k
+        on h.hour = k.hour
+        and coalesce(h.service, '') = k.service
+        and coalesce(h.caller_key, '') = k.caller_key
+    union all by name
+    from corrected_hours
+) as h
 anti join own_subscriptions as o
     on case when h.subscription = 'network' then split_part(h.service, '/', 2) end = o.service_id
     and h.hour = o.hour
-union all
-select
-    k.hour,
-    c.front_door,
-    c.service,
-    c.caller_principal,
-    c.caller_key,
-    c.target_group,
-    sum(c.requests)::bigint as requests,
-    coalesce(sum(c.requests) filter (c.outcome = 'ok'), 0)::bigint as ok,
-    coalesce(sum(c.requests) filter (c.outcome = 'client_error'), 0)::bigint as client_errors,
-    coalesce(sum(c.requests) filter (c.outcome = 'denied'), 0)::bigint as denied,
-    coalesce(sum(c.requests) filter (c.outcome = 'server_error'), 0)::bigint as server_errors,
-    coalesce(sum(c.requests) filter (c.outcome = 'no_response'), 0)::bigint as no_response,
-    min(c.minute) as first_minute,
-    max(c.minute) as last_minute,
-    max(c.minute) filter (c.outcome = 'ok') as last_ok
-from call_counts as c
-inner join corrected_hours as k
-    on hour_of(c.minute) = k.hour
-    and coalesce(c.service, '') = k.service
-    and coalesce(c.caller_key, '') = k.caller_key
-group by k.hour, c.front_door, c.service, c.caller_principal, c.caller_key, c.target_group

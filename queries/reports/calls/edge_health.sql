@@ -169,9 +169,15 @@ asked as (
     where j.state <> 'ok'
 ),
 
+-- By the quarter of an hour: in one there is no pause that would end a run.
 events as (
     select
-        e.*
+        e.caller,
+        e.callee,
+        e.what,
+        min(e.time) as first_at,
+        max(e.time) as last_at,
+        sum(e.count) as count
     from (
         select
             caller,
@@ -179,9 +185,8 @@ events as (
             case when outcome = 'client_error' then 'client_errors' else 'failed' end as what,
             minute as time,
             requests as count
-        from minute_calls
-        where outcome in ('client_error', 'server_error', 'no_response')
-            and minute >= $since
+        from failed_minutes
+        where minute >= $since
             and minute < $until
         union all
         select
@@ -196,6 +201,7 @@ events as (
         on e.caller = a.caller
         and e.callee = a.callee
         and e.what = a.what
+    group by e.caller, e.callee, e.what, epoch_us(e.time) // 900_000_000
 ),
 
 runs as (
@@ -203,20 +209,20 @@ runs as (
         caller,
         callee,
         what,
-        min(time) as began,
-        max(time) as ended,
+        min(first_at) as began,
+        max(last_at) as ended,
         sum(count) as held
     from (
         select
             *,
-            count(*) filter (starts) over (
-                partition by caller, callee, what order by time rows between unbounded preceding and current row
-            ) as run
+            sum(starts::integer) over (partition by caller, callee, what order by first_at) as run
         from (
             select
                 *,
-                coalesce(time > lag(time) over (partition by caller, callee, what order by time) + interval 15 minutes, true)
-                    as starts
+                coalesce(
+                    first_at > lag(last_at) over (partition by caller, callee, what order by first_at) + interval 15 minutes,
+                    true
+                ) as starts
             from events
         )
     )

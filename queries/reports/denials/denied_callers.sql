@@ -58,14 +58,6 @@ successes as (
     group by r.caller, r.callee, r.refused_by, r.reason, r.first_seen
 ),
 
-minutes_before as (
-    select
-        s.*,
-        unnest(generate_series(hour_of(s.first_seen), s.first_seen - interval 1 microsecond, interval 1 minute)) as at
-    from successes as s
-    where s.also_later
-),
-
 answered as (
     select
         s.caller,
@@ -88,12 +80,16 @@ answered as (
             b.refused_by,
             b.reason,
             m.minute
-        from minutes_before as b
+        from successes as b
         inner join minute_calls as m
             on b.caller = m.caller
             and b.callee = m.callee
-            and b.at = m.minute
-        where m.outcome = 'ok'
+            and hour_of(b.first_seen) = hour_of(m.minute)
+            and b.first_seen > m.minute
+        where b.also_later
+            and m.outcome = 'ok'
+            and m.minute >= hour_of($since)
+            and m.minute < $until
     ) as s
     group by s.caller, s.callee, s.refused_by, s.reason
 ),
@@ -125,39 +121,77 @@ accepted_pairs as (
     from refused_pairs as p
     semi join (
         select
-            src_ip,
-            dst_ip
-        from flow_hours
-        where action = 'ACCEPT'
-            and hour >= hour_of($since)
-            and hour < $until
-        union all
+            r.caller_ip,
+            r.target_ip
+        from refused_pairs as r
+        inner join flow_hours as h
+            on r.caller_ip = h.src_ip
+            and r.target_ip = h.dst_ip
+        where h.action = 'ACCEPT'
+            and h.hour >= hour_of($since)
+            and h.hour < $until
+        union
         select
-            dst_ip,
-            src_ip
-        from flow_hours
-        where action = 'ACCEPT'
-            and hour >= hour_of($since)
-            and hour < $until
+            r.caller_ip,
+            r.target_ip
+        from refused_pairs as r
+        inner join flow_hours as h
+            on r.caller_ip = h.dst_ip
+            and r.target_ip = h.src_ip
+        where h.action = 'ACCEPT'
+            and h.hour >= hour_of($since)
+            and h.hour < $until
     ) as h
-        on p.caller_ip = h.src_ip
-        and p.target_ip = h.dst_ip
+        on p.caller_ip = h.caller_ip
+        and p.target_ip = h.target_ip
 ),
 
-accepted as (
+got_through as (
     select
         p.caller,
         p.callee,
         p.reason,
-        max(f.time) as time
+        c.time,
+        c.client_ip,
+        c.server_ip,
+        c.server_port,
+        c.protocol,
+        c.connection_direction
     from accepted_pairs as p
-    inner join flows as f
-        on p.caller_ip = f.src_ip
-        and p.target_ip = f.dst_ip
-        and p.target_port = f.dst_port
-        and f.time < p.first_seen
-    where f.action = 'ACCEPT'
-    group by p.caller, p.callee, p.reason
+    inner join connections as c
+        on p.caller_ip = c.src_ip
+        and p.target_ip = c.dst_ip
+        and p.target_port = c.dst_port
+        and c.time < p.first_seen
+    where c.action = 'ACCEPT'
+),
+
+-- As in flows, of these few records alone: what both ends logged counts once.
+accepted as (
+    select
+        g.caller,
+        g.callee,
+        g.reason,
+        max(g.time) as time
+    from got_through as g
+    anti join (
+        select
+            h.hour,
+            h.src_ip,
+            h.dst_ip,
+            h.server_port,
+            h.protocol
+        from flow_hours as h
+        where h.direction = 'egress'
+            and h.action = 'ACCEPT'
+            and h.src_ip in (select t.client_ip from got_through as t)
+    ) as f
+        on case when g.connection_direction = 'ingress' then g.client_ip end = f.src_ip
+        and g.server_ip = f.dst_ip
+        and g.server_port = f.server_port
+        and g.protocol = f.protocol
+        and hour_of(g.time) = f.hour
+    group by g.caller, g.callee, g.reason
 )
 
 select
