@@ -2,7 +2,7 @@
 -- own. first_minute, last_minute and last_ok are exact.
 select
     c.hour,
-    coalesce(n.caller, h.caller, 'unknown') as caller,
+    coalesce(n.caller, h.caller, c.caller_key, 'unknown') as caller,
     coalesce(s.callee, c.service, 'unknown') as callee,
     min(c.caller_principal) as caller_principal,
     coalesce(s.service, c.service) as service,
@@ -31,4 +31,4 @@ where not (
         and c.caller_key = 'lattice'
         and c.service in (select t.elb from seen_through as t)
     )
-group by c.hour, coalesce(n.caller, h.caller, 'unknown'), coalesce(s.callee, c.service, 'unknown'), coalesce(s.service, c.service)
+group by c.hour, coalesce(n.caller, h.caller, c.caller_key, 'unknown'), coalesce(s.callee, c.service, 'unknown'), coalesce(s.service, c.service)

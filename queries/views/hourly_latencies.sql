@@ -2,7 +2,7 @@
 -- own.
 select
     c.hour,
-    coalesce(n.caller, h.caller, 'unknown') as caller,
+    coalesce(n.caller, h.caller, c.caller_key, 'unknown') as caller,
     coalesce(s.callee, c.service, 'unknown') as callee,
     coalesce(s.service, c.service) as service,
     c.octave,
@@ -30,4 +30,4 @@ where not (
         and c.caller_key = 'lattice'
         and c.service in (select t.elb from seen_through as t)
     )
-group by c.hour, coalesce(n.caller, h.caller, 'unknown'), coalesce(s.callee, c.service, 'unknown'), coalesce(s.service, c.service), c.octave
+group by c.hour, coalesce(n.caller, h.caller, c.caller_key, 'unknown'), coalesce(s.callee, c.service, 'unknown'), coalesce(s.service, c.service), c.octave

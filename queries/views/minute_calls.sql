@@ -2,7 +2,7 @@
 -- that is its target is no edge of its own.
 select
     c.minute,
-    coalesce(n.caller, h.caller, 'unknown') as caller,
+    coalesce(n.caller, h.caller, c.caller_key, 'unknown') as caller,
     coalesce(s.callee, c.service, 'unknown') as callee,
     c.caller_principal,
     coalesce(s.service, c.service) as service,
