@@ -24,7 +24,14 @@ from queries.names_file import GivenName, names_statement
 from queries.scans import moment, scan
 from queries.storage import extension_statements, secret_statement
 from queries.times import parse_time
-from queries.watermarks import complete_until, data_until_statement, newest_data, next_minute, oldest_data, watermark_statement
+from queries.watermarks import (
+    complete_until,
+    data_until_statement,
+    newest_data,
+    next_minute,
+    oldest_data,
+    watermark_statement,
+)
 
 _REMOTE_WINDOW = timedelta(days=7)
 _LEDGER_BEFORE = timedelta(days=2)
@@ -76,7 +83,11 @@ class Session:
             data_until_statement(snapshots),
             names_statement(self._names),
             *statements.macros(),
-            *(statements.stand_in(table) for table in ROLLUPS if table.counted_from and snapshots[table.name].version < 0),
+            *(
+                statements.stand_in(table)
+                for table in ROLLUPS
+                if table.counted_from and snapshots[table.name].version < 0
+            ),
             *statements.relations(),
         ]
         self.statements = [*self.setup, *body]

@@ -176,12 +176,14 @@ def _chunks(reader: pa.RecordBatchReader) -> Iterable[pa.Table]:
 
 def merge(rollup: Table, rows: pa.Table) -> pa.Table:
     """The rows of the same keys as one, without those whose measures all came to nothing."""
-    sums: list[Any] = [(measure, "sum") for measure in rollup.measures]
+    how: list[Any] = [(measure, "sum") for measure in rollup.measures]
     # The first bound tells whether the others are known: of one row unknown, it is unknown of all.
-    known = [(name, how, pc.ScalarAggregateOptions(skip_nulls=False)) for name, how in rollup.bounds[:1]]
-    merged = rows.group_by(rollup.keys).aggregate([*sums, *known, *rollup.bounds[1:]])
+    how += [(name, by, pc.ScalarAggregateOptions(skip_nulls=False)) for name, by in rollup.bounds[:1]]
+    how += rollup.bounds[1:]
+    merged = rows.group_by(rollup.keys).aggregate(how)
     merged = merged.rename_columns(
-        {f"{measure}_sum": measure for measure in rollup.measures} | {f"{name}_{how}": name for name, how in rollup.bounds}
+        {f"{measure}_sum": measure for measure in rollup.measures}
+        | {f"{name}_{by}": name for name, by in rollup.bounds}
     )
     some = pc.field(rollup.measures[0]) != 0
     for measure in rollup.measures[1:]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake import Schema as DeltaSchema
-from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
+from deltalake.transaction import create_table_with_add_actions
 from obstore.store import ObjectStore
 
 from ingest.lake import contents, files, guards, vocabulary
@@ -34,13 +35,14 @@ def seed(
 ) -> None:
     """Make the rollup at `uri` from all that `base` holds. Raises what delta-rs raises when it exists by now."""
     handle, carried = _settled(base, open_base, store)
-    inherited = {
-        key: value for key, value in handle.metadata().configuration.items() if key.startswith(_OWN_SETTINGS)
-    }
+    added: list[Any] = [
+        action for rows in _counted(rollup, base, handle) for action in files.write(store, rollup, rows)
+    ]
+    inherited = {key: value for key, value in handle.metadata().configuration.items() if key.startswith(_OWN_SETTINGS)}
     create_table_with_add_actions(
         uri,
         schema=DeltaSchema.from_arrow(rollup.arrow),
-        add_actions=[action for rows in _counted(rollup, base, handle) for action in files.write(store, rollup, rows)],
+        add_actions=added,
         mode="error",
         partition_by=[rollup.partition] if rollup.partition else None,
         configuration={**configuration, **inherited},

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from ingest.lake.tables import Lake
 from queries import catalog
 from queries.session import Session, open_session
 from tests.queries.lake_of import Row, alb, at, denied, lake_of, lattice
