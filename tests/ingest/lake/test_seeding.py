@@ -1,0 +1,109 @@
+"""A lake of an older release, without the rollups that add up others: read as it is, completed by the next ingest."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.lake import compaction, rebuilding, verification
+from ingest.lake.declarations import CALL_MINUTES, EDGE_HOURS, EDGE_LATENCY_HOURS, ROLLUPS
+from ingest.lake.rebuilding import merge
+from ingest.lake.tables import Lake
+from ingest.lake.unit import Unit
+from queries.session import open_session
+from tests import lakes
+from tests.ingest import small_logs
+
+DERIVED = (EDGE_HOURS, EDGE_LATENCY_HOURS)
+DAY = date(2026, 3, 10)
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    """Three objects of three requests each."""
+    for slot in range(3):
+        small_logs.lattice(tmp_path / "logs", slot)
+    return tmp_path / "logs"
+
+
+def older(lake: Lake) -> Lake:
+    for table in DERIVED:
+        shutil.rmtree(Path(lake.uri) / table.name)
+    return lake
+
+
+def edges(lake: Lake) -> list[dict[str, Any]]:
+    with open_session(lake) as session:
+        return list(
+            session.query(
+                "select caller, callee, sum(requests)::bigint as n, min(first_minute) as first, max(last_minute) as last"
+                " from edge_calls(timestamptz '2026-03-10 00:00:00+00', timestamptz '2026-03-11 00:00:00+00')"
+                " group by all order by all"
+            ).to_pylist()
+        )
+
+
+def test_without_them_reports_count_from_what_they_add_up(logs: Path, tmp_path: Path) -> None:
+    lake = lakes.ingested(logs, tmp_path / "lake")
+    before = edges(lake)
+    assert sum(row["n"] for row in before) == 9
+    assert edges(older(lake)) == before
+
+
+def test_the_next_ingest_makes_them_complete(logs: Path, tmp_path: Path) -> None:
+    lake = older(lakes.ingested(logs, tmp_path / "lake"))
+    small_logs.lattice(logs, 3)
+    lakes.ingested(logs, tmp_path / "lake")
+    counts = lakes.counts(lake)
+    assert counts == lakes.counts(lakes.ingested(logs, tmp_path / "whole"))
+    assert (counts["edge_hours"], counts["edge_latency_hours"]) == (12, 12)
+    assert list(verification.verify(lake)) == []
+
+
+def test_rebuilding_makes_them_too(logs: Path, tmp_path: Path) -> None:
+    lake = older(lakes.ingested(logs, tmp_path / "lake"))
+    assert {d.table for d in verification.verify(lake)} == {table.name for table in DERIVED}
+    for table in DERIVED:
+        rebuilding.rebuild(lake, table, DAY)
+    assert list(verification.verify(lake)) == []
+
+
+def test_an_object_between_two_commits_is_counted_once(logs: Path, tmp_path: Path) -> None:
+    """Its counts are in call_minutes when edge_hours is made from it; its writer then finds it there."""
+    lake = older(lakes.ingested(logs, tmp_path / "lake"))
+    (row,) = lakes.rows(lake, "call_minutes")[:1]
+    unit = Unit("s3://bucket/between", "e")
+    one = CALL_MINUTES.arrow.empty_table().from_pylist([{**row, "requests": 1}], schema=CALL_MINUTES.arrow)
+    lake.append(CALL_MINUTES, {unit}, lambda _: one)
+    made = lake.append(EDGE_HOURS, {unit}, lambda _: EDGE_HOURS.empty())
+    assert made.committed == set()
+    assert lakes.counts(lake)["edge_hours"] == lakes.counts(lake)["call_minutes"] == 10
+
+
+def test_where_something_was_taken_back_first_and_last_are_not_known(logs: Path, tmp_path: Path) -> None:
+    """Merged in memory and by compaction alike: a bound that is unknown in one row is unknown in the sum."""
+    lake = lakes.ingested(logs, tmp_path / "lake")
+    (row,) = lakes.rows(lake, "edge_hours")[:1]
+    none = {"first_minute": None, "last_minute": None, "last_ok": None}
+    back = EDGE_HOURS.arrow.empty_table().from_pylist(
+        [{**row, **none, **{name: -min(row[name], 1) for name in EDGE_HOURS.measures}}], schema=EDGE_HOURS.arrow
+    )
+    lake.append(EDGE_HOURS, {Unit("s3://bucket/again", "e")}, lambda _: back)
+    handle = lake.open(EDGE_HOURS)
+    assert handle is not None
+    merged = merge(EDGE_HOURS, handle.to_pyarrow_table().select(EDGE_HOURS.names).cast(EDGE_HOURS.arrow)).to_pylist()
+    compaction.compact(lake, EDGE_HOURS, DAY)
+    assert sorted(map(str, lakes.rows(lake, "edge_hours"))) == sorted(map(str, merged))
+    (found,) = (one for one in merged if all(one[key] == row[key] for key in EDGE_HOURS.keys))
+    assert (found["first_minute"], found["last_minute"], found["last_ok"]) == (None, None, None)
+
+
+def test_every_rollup_comes_after_what_it_adds_up() -> None:
+    order = [table.name for table in ROLLUPS]
+    for table in DERIVED:
+        assert table.counted_from is not None
+        assert order.index(table.counted_from.name) < order.index(table.name)
