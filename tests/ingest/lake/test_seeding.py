@@ -40,7 +40,8 @@ def edges(lake: Lake) -> list[dict[str, Any]]:
     with open_session(lake) as session:
         return list(
             session.query(
-                "select caller, callee, sum(requests)::bigint as n, min(first_minute) as first, max(last_minute) as last"
+                "select caller, callee, sum(requests)::bigint as n, min(first_minute) as began,"
+                " max(last_minute) as ended"
                 " from edge_calls(timestamptz '2026-03-10 00:00:00+00', timestamptz '2026-03-11 00:00:00+00')"
                 " group by all order by all"
             ).to_pylist()
