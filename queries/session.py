@@ -39,6 +39,7 @@ _LEDGER_BEFORE = timedelta(days=2)
 object's time), and what delivered in the day before is known as a source."""
 _LONG = {"minute_calls": "minute", "failed_minutes": "minute", "hourly_latencies": "hour"}
 """Views that are held for the window alone, and their time."""
+_HOUR = timedelta(hours=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Bound = datetime | str | None
@@ -138,22 +139,25 @@ class Session:
 
         The same rows under the same names; what the views are made of is read once instead of once a question. Worth
         it for `denials` (few rows, found among many), `hourly_calls` and `delivered_objects`, and in windows of a few
-        hours for `timed_requests` and `minute_calls`. Of the latter, which goes back as far as the session's history,
-        the hours of the window are kept.
+        hours for `timed_requests` and `minute_calls`; in longer ones for `failed_minutes` and `hourly_latencies`. Of
+        those that go back as far as the session's history, the window's hours and history's first one are kept.
         """
         for view in views:
             if view in self._held:
                 continue
-            first = self.since.replace(minute=0, second=0, microsecond=0) if self.since else None
-            if view in _LONG and first:
-                all_rows, kept = f"every_{view}", f"where {_LONG[view]} >= {moment(first)}"
-                self._execute(f"create or replace temp view {all_rows} as\n{statements.text('views', view)}")
-                others = f" union all from {all_rows} where {_LONG[view]} < {moment(first)}"
-            else:
-                all_rows, kept, others = view, "", ""
-            self._execute(f"create or replace temp table held_{view} as from {all_rows} {kept}")
-            self._execute(f"create or replace temp view {view} as from held_{view}{others}")
+            kept, others = "", ""
+            if view in _LONG and self.since is not None:
+                self._execute(f"create or replace temp view every_{view} as\n{statements.text('views', view)}")
+                kept, others = self._parts_of(view, self.since)
+            self._execute(f"create or replace temp table held_{view} as from {view} {kept}")
+            self._execute(f"create or replace temp view {view} as from held_{view} {others}")
             self._held.add(view)
+
+    def _parts_of(self, view: str, since: datetime) -> tuple[str, str]:
+        """What of a long view is kept, and what is still read: hours that no window's end lies in."""
+        first = since.replace(minute=0, second=0, microsecond=0)
+        old, new = (f"{_LONG[view]} < {moment(first - self.history + _HOUR)}", f"{_LONG[view]} >= {moment(first)}")
+        return f"where {old} or {new}", f"union all from every_{view} where not ({old}) and not ({new})"
 
     def refresh(self) -> bool:
         """Follow the lake to its newest version; whether any table had moved."""

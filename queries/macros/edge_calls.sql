@@ -37,5 +37,23 @@ select
     case when m.outcome = 'no_response' then m.requests else 0 end
 from minute_calls as m
 where m.minute >= begin_at
-    and m.minute < end_at
-    and (m.minute < hour_from(begin_at) or m.minute >= hour_of(end_at));
+    and m.minute < least(hour_from(begin_at), end_at)
+union all
+select
+    m.caller,
+    m.callee,
+    m.caller_principal,
+    m.service,
+    hour_of(m.minute),
+    m.minute,
+    m.minute,
+    case when m.outcome = 'ok' then m.minute end,
+    m.requests,
+    case when m.outcome = 'ok' then m.requests else 0 end,
+    case when m.outcome = 'client_error' then m.requests else 0 end,
+    case when m.outcome = 'denied' then m.requests else 0 end,
+    case when m.outcome = 'server_error' then m.requests else 0 end,
+    case when m.outcome = 'no_response' then m.requests else 0 end
+from minute_calls as m
+where m.minute >= greatest(hour_of(end_at), hour_from(begin_at))
+    and m.minute < end_at;
