@@ -111,7 +111,7 @@ def stand_in(rollup: Table) -> str:
 
     An older release wrote the lake; its next ingest makes the table.
     """
-    return f"create or replace temp view {rollup.name} as\n{vocabulary.sql(rollup.name)}"
+    return f"create or replace temp view {rollup.name} as\n{vocabulary.added_up(rollup.name)}"
 
 
 def relations() -> Iterator[str]:

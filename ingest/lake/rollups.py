@@ -39,7 +39,7 @@ FEEDS = {
     ENDPOINT_HOURS: (LATTICE_ACCESS, ALB_ACCESS, ALB_CONNECTION),
     FLOW_HOURS: (VPC_FLOW,),
 }
-"""The source tables that each rollup counts; one that adds up another rollup comes after it."""
+"""The source tables that each rollup counts."""
 _SOURCES = (LATTICE_ACCESS, ALB_ACCESS, ALB_CONNECTION, VPC_FLOW)
 
 
@@ -77,12 +77,9 @@ def roll_up(rows: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
             used.register(table.name, batch)
         if ENDPOINT_HOURS in fed:
             _number(used, given)
-        found: dict[str, pa.Table] = {}
-        for rollup in FEEDS:
-            found[rollup.name] = _aggregate(used, rollup, found) if rollup in fed else rollup.empty()
-        return found
+        return {rollup.name: _aggregate(used, rollup) if rollup in fed else rollup.empty() for rollup in FEEDS}
     finally:
-        for table in (*_SOURCES, CALL_MINUTES, CALL_HOURS):
+        for table in _SOURCES:
             used.register(table.name, table.empty())
 
 
@@ -114,8 +111,6 @@ def _subscriptions(rows: pa.Table) -> Column:
     return told
 
 
-def _aggregate(connection: duckdb.DuckDBPyConnection, rollup: Table, made: Mapping[str, pa.Table]) -> pa.Table:
-    if rollup.counted_from:
-        connection.register(rollup.counted_from.name, made[rollup.counted_from.name])
+def _aggregate(connection: duckdb.DuckDBPyConnection, rollup: Table) -> pa.Table:
     result = connection.execute(vocabulary.sql(rollup.name)).to_arrow_table()
     return result.select(rollup.names).cast(rollup.arrow)

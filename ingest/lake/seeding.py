@@ -74,5 +74,5 @@ def _counted(rollup: Table, base: Table, handle: DeltaTable) -> Iterator[pa.Tabl
         connection.execute(vocabulary.sql(vocabulary.MACROS))
         for day in contents.days(handle, base):
             contents.relation(connection, handle, base, day, None).create_view(base.name, replace=True)
-            rows = connection.execute(vocabulary.sql(rollup.name)).to_arrow_table()
+            rows = connection.execute(vocabulary.added_up(rollup.name)).to_arrow_table()
             yield rows.select(rollup.names).cast(rollup.arrow).sort_by(rollup.time)

@@ -1,22 +1,42 @@
--- call_minutes by the hour and edge, with a column for each outcome. Where something was taken back, some minutes may
--- have come to nothing: then first and last are left open.
+-- Requests per hour and edge, with a column for each outcome: what edge_hours_added_up makes of call_minutes.
+with counted as (
+    select
+        r.edge_combination as combination,
+        hour_of(f.minute) as hour,
+        count(*) as requests,
+        count(*) filter (r.outcome = 'ok') as ok,
+        count(*) filter (r.outcome = 'client_error') as client_errors,
+        count(*) filter (r.outcome = 'denied') as denied,
+        count(*) filter (r.outcome = 'server_error') as server_errors,
+        count(*) filter (r.outcome = 'no_response') as no_response,
+        min(f.minute) as first_minute,
+        max(f.minute) as last_minute,
+        max(f.minute) filter (r.outcome = 'ok') as last_ok,
+        f.day
+    from batch_facts as f
+    inner join batch_requests as r
+        on f.combination = r.combination
+    group by r.edge_combination, hour_of(f.minute), f.day
+)
+
 select
-    hour_of(minute) as hour,
-    front_door,
-    service,
-    caller_principal,
-    caller_key,
-    target_group,
-    sum(requests)::bigint as requests,
-    coalesce(sum(requests) filter (outcome = 'ok'), 0)::bigint as ok,
-    coalesce(sum(requests) filter (outcome = 'client_error'), 0)::bigint as client_errors,
-    coalesce(sum(requests) filter (outcome = 'denied'), 0)::bigint as denied,
-    coalesce(sum(requests) filter (outcome = 'server_error'), 0)::bigint as server_errors,
-    coalesce(sum(requests) filter (outcome = 'no_response'), 0)::bigint as no_response,
-    case when min(requests) > 0 then min(minute) end as first_minute,
-    case when min(requests) > 0 then max(minute) end as last_minute,
-    case when min(requests) > 0 then max(minute) filter (outcome = 'ok') end as last_ok,
-    subscription,
-    day
-from call_minutes
-group by hour_of(minute), front_door, service, caller_principal, caller_key, target_group, subscription, day
+    c.hour,
+    r.front_door,
+    r.service,
+    r.caller_principal,
+    r.caller_key,
+    r.target_group,
+    c.requests,
+    c.ok,
+    c.client_errors,
+    c.denied,
+    c.server_errors,
+    c.no_response,
+    c.first_minute,
+    c.last_minute,
+    c.last_ok,
+    r.subscription,
+    c.day
+from counted as c
+inner join batch_requests as r
+    on c.combination = r.combination
