@@ -121,23 +121,26 @@ accepted_pairs as (
     from refused_pairs as p
     semi join (
         select
-            r.caller_ip,
-            r.target_ip
-        from refused_pairs as r
+            e.caller_ip,
+            e.target_ip
+        from (
+            select
+                caller_ip,
+                target_ip,
+                caller_ip as src_ip,
+                target_ip as dst_ip
+            from refused_pairs
+            union
+            select
+                caller_ip,
+                target_ip,
+                target_ip,
+                caller_ip
+            from refused_pairs
+        ) as e
         inner join flow_hours as h
-            on r.caller_ip = h.src_ip
-            and r.target_ip = h.dst_ip
-        where h.action = 'ACCEPT'
-            and h.hour >= hour_of($since)
-            and h.hour < $until
-        union
-        select
-            r.caller_ip,
-            r.target_ip
-        from refused_pairs as r
-        inner join flow_hours as h
-            on r.caller_ip = h.dst_ip
-            and r.target_ip = h.src_ip
+            on e.src_ip = h.src_ip
+            and e.dst_ip = h.dst_ip
         where h.action = 'ACCEPT'
             and h.hour >= hour_of($since)
             and h.hour < $until
@@ -181,10 +184,22 @@ accepted as (
             h.dst_ip,
             h.server_port,
             h.protocol
-        from flow_hours as h
+        from (
+            select
+                caller_ip as src_ip,
+                target_ip as dst_ip
+            from accepted_pairs
+            union
+            select
+                target_ip,
+                caller_ip
+            from accepted_pairs
+        ) as e
+        inner join flow_hours as h
+            on e.src_ip = h.src_ip
+            and e.dst_ip = h.dst_ip
         where h.direction = 'egress'
             and h.action = 'ACCEPT'
-            and h.src_ip in (select t.client_ip from got_through as t)
     ) as f
         on case when g.connection_direction = 'ingress' then g.client_ip end = f.src_ip
         and g.server_ip = f.dst_ip
