@@ -36,6 +36,7 @@ behind as (
         and c.target_group = g.target_group
     where c.front_door = 'alb'
         and c.caller_key = 'lattice'
+        and c.service in (select f.elb from fronted as f)
     group by c.service, g.service, c.host
 )
 
