@@ -128,3 +128,17 @@ def test_a_held_view_has_the_same_rows_and_follows_the_lake(tmp_path: Path) -> N
         assert session.refresh() is True
         callers = session.query("select caller from denials order by 1").column("caller").to_pylist()
     assert callers == ["c", "d"]
+
+
+def test_long_views_are_held_for_the_window_and_read_before_it(tmp_path: Path) -> None:
+    """Held are 07:00 to 08:00, where history begins, and 10:00 on, where the window does; 09:00 to 09:06 are read."""
+    lake = lake_of(tmp_path, mixed())
+    views = ("minute_calls", "failed_minutes", "hourly_calls", "hourly_latencies")
+    with open_session(lake, at(61), at(90), history_hours=3) as session:
+        before = {view: session.query(f"from {view} order by all") for view in views}
+        session.hold(*views)
+        assert {view: session.query(f"from {view} order by all") for view in views} == before
+        held = session.query("select minute from held_minute_calls order by all").column("minute").to_pylist()
+    assert held == [at(61), at(62), at(65)]
+    # Of the mixed requests, eleven in all, three are of 10 o'clock; two of 09:00 are one row.
+    assert before["minute_calls"].num_rows == 10
