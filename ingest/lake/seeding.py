@@ -73,6 +73,7 @@ def _counted(rollup: Table, base: Table, handle: DeltaTable) -> Iterator[pa.Tabl
     with contents.bounded(_MEMORY_LIMIT) as connection:
         connection.execute(vocabulary.sql(vocabulary.MACROS))
         for day in contents.days(handle, base):
-            contents.relation(connection, handle, base, day, None).create_view(base.name, replace=True)
+            # Not a stream: a view over one is empty when it is read.
+            connection.register(base.name, contents.dataset(handle, base, day))
             rows = connection.execute(vocabulary.added_up(rollup.name)).to_arrow_table()
             yield rows.select(rollup.names).cast(rollup.arrow).sort_by(rollup.time)
