@@ -24,23 +24,13 @@ fronted as (
         and sum(sightings) filter (elb is not null) >= 0.95 * sum(sightings)
 ),
 
--- Without any, the calls are not looked at.
-given as (
-    select 1
-    from fronted
-    limit 1
-),
-
 behind as (
     select
         c.service as elb,
         g.service,
         c.host,
         sum(c.requests) as requests
-    from (
-        select *
-        from call_minutes, given
-    ) as c
+    from call_minutes as c
     inner join alb_target_groups as g
         on c.service = g.elb
         and c.target_group = g.target_group
