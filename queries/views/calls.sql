@@ -44,7 +44,7 @@ left join caller_names as n
     and c.caller_key = n.caller_key
 left join moving_callers as m
     on c.service is not distinct from m.service
-    and c.caller_key = m.caller_key
+    and case when n.caller is null then c.caller_key end = m.caller_key
     and hour_of(c.minute) = m.hour
 where not (
         c.front_door = 'alb'

@@ -19,7 +19,7 @@ left join caller_names as n
     and h.caller_key = n.caller_key
 left join moving_callers as m
     on h.service is not distinct from m.service
-    and h.caller_key = m.caller_key
+    and case when n.caller is null then h.caller_key end = m.caller_key
     and h.hour = m.hour
 where not (
         h.front_door = 'alb'

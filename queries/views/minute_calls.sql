@@ -17,7 +17,7 @@ left join caller_names as n
     and c.caller_key = n.caller_key
 left join moving_callers as h
     on c.service is not distinct from h.service
-    and c.caller_key = h.caller_key
+    and case when n.caller is null then c.caller_key end = h.caller_key
     and hour_of(c.minute) = h.hour
 where not (
         c.front_door = 'alb'
