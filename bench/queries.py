@@ -33,7 +33,11 @@ from queries.session import Session, open_session
 ROOT = Path(__file__).parent.parent
 FIRST_SCREEN = ("edge_health", "denied_callers", "source_freshness", "silent_source", "new_edges", "gone_edges")
 HISTORY_HOURS = 168
-HELD = {"-1h": ("denials", "timed_requests"), "-24h": ("denials",)}
+_ALWAYS_HELD = ("denials", "delivered_objects", "hourly_calls")
+HELD = {
+    "-1h": (*_ALWAYS_HELD, "minute_calls", "timed_requests"),
+    "-24h": (*_ALWAYS_HELD, "failed_minutes", "hourly_latencies"),
+}
 """What a session that asks often keeps in memory (Session.hold), by window."""
 
 

@@ -16,7 +16,7 @@ rolled as (
         caller,
         callee,
         [p50(bucket, requests), p90(bucket, requests), p99(bucket, requests)] as ms
-    from edge_latencies('-infinity'::timestamptz, 'infinity'::timestamptz, 'total')
+    from edge_latencies('-infinity'::timestamptz, 'infinity'::timestamptz)
     group by caller, callee
 )
 

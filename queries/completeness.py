@@ -96,6 +96,8 @@ class Ledger:
                 *([secret] if secret else []),
                 scan(OBJECTS, snapshots[OBJECTS.name].files, None, None),
                 watermark_statement(snapshots),
+                statements.text("macros", "delivery_names"),
+                statements.view("delivered_objects"),
                 statements.text("macros", "deliveries"),
             ):
                 self.connection.execute(statement)

@@ -21,15 +21,25 @@ from ingest.lake.schema import Table
 from ingest.lake.tables import DataFile, Lake, Snapshot
 from queries import statements
 from queries.names_file import GivenName, names_statement
-from queries.scans import scan
+from queries.scans import moment, scan
 from queries.storage import extension_statements, secret_statement
 from queries.times import parse_time
-from queries.watermarks import complete_until, newest_data, next_minute, oldest_data, watermark_statement
+from queries.watermarks import (
+    complete_until,
+    data_until_statement,
+    newest_data,
+    next_minute,
+    oldest_data,
+    watermark_statement,
+)
 
 _REMOTE_WINDOW = timedelta(days=7)
 _LEDGER_BEFORE = timedelta(days=2)
 """So long before the window the ledger is read: an object is in it after its events (a row may be a day ahead of its
 object's time), and what delivered in the day before is known as a source."""
+_LONG = {"minute_calls": "minute", "failed_minutes": "minute", "hourly_latencies": "hour"}
+"""Views that are held for the window alone, and their time."""
+_HOUR = timedelta(hours=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Bound = datetime | str | None
@@ -71,8 +81,14 @@ class Session:
         body = [
             *(scan(TABLES[name], files, *self._bounds_of(TABLES[name])) for name, files in chosen.items()),
             watermark_statement(snapshots),
+            data_until_statement(snapshots),
             names_statement(self._names),
             *statements.macros(),
+            *(
+                statements.stand_in(table)
+                for table in ROLLUPS
+                if table.counted_from and snapshots[table.name].version < 0
+            ),
             *statements.relations(),
         ]
         self.statements = [*self.setup, *body]
@@ -122,14 +138,26 @@ class Session:
         """Keep the rows of these views in memory until the lake moves, for a session that asks about them often.
 
         The same rows under the same names; what the views are made of is read once instead of once a question. Worth
-        it for `denials` (few rows, found among many) and, in windows of a few hours, for `timed_requests`.
+        it for `denials` (few rows, found among many), `hourly_calls` and `delivered_objects`, and in windows of a few
+        hours for `timed_requests` and `minute_calls`; in longer ones for `failed_minutes` and `hourly_latencies`. Of
+        those that go back as far as the session's history, the window's hours and history's first one are kept.
         """
         for view in views:
             if view in self._held:
                 continue
-            self._execute(f"create or replace temp table held_{view} as from {view}")
-            self._execute(f"create or replace temp view {view} as from held_{view}")
+            kept, others = "", ""
+            if view in _LONG and self.since is not None:
+                self._execute(f"create or replace temp view every_{view} as\n{statements.text('views', view)}")
+                kept, others = self._parts_of(view, self.since)
+            self._execute(f"create or replace temp table held_{view} as from {view} {kept}")
+            self._execute(f"create or replace temp view {view} as from held_{view} {others}")
             self._held.add(view)
+
+    def _parts_of(self, view: str, since: datetime) -> tuple[str, str]:
+        """What of a long view is kept, and what is still read: hours that no window's end lies in."""
+        first = since.replace(minute=0, second=0, microsecond=0)
+        old, new = (f"{_LONG[view]} < {moment(first - self.history + _HOUR)}", f"{_LONG[view]} >= {moment(first)}")
+        return f"where {old} or {new}", f"union all from every_{view} where not ({old}) and not ({new})"
 
     def refresh(self) -> bool:
         """Follow the lake to its newest version; whether any table had moved."""

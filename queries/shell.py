@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ingest.errors import QueryError
-from ingest.lake.declarations import SOURCE_TABLES
+from ingest.lake.declarations import ROLLUPS, SOURCE_TABLES
 from queries import catalog, comments
 from queries.prices_file import Prices, prices_statement, read_prices
 from queries.scorecard import FOLDER
@@ -48,7 +48,7 @@ def banner(session: Session) -> list[str]:
         f"eastwest: {session.lake.uri}",
         f"  span     {span}",
         f"  rows     {', '.join(filled) or 'none'}",
-        f"  views    {', '.join(PUBLIC_VIEWS)}, call_minutes, call_hours, endpoint_hours, flow_hours, objects, rejects",
+        f"  views    {', '.join(PUBLIC_VIEWS)}, {', '.join(table.name for table in ROLLUPS)}, objects, rejects",
         "  reports",
         *reports,
         f"  guide    {', '.join(catalog.load(FOLDER))}",

@@ -11,11 +11,13 @@ from importlib.resources import files
 from typing import Any
 
 from ingest.lake import vocabulary
+from ingest.lake.schema import Table
 from queries.header import split_header
 
-MACROS = ("names", "addresses", "quantiles", "more_than_usual", "time", "deliveries", "guide")
+MACROS = ("names", "addresses", "quantiles", "more_than_usual", "time", "delivery_names", "guide")
 MACROS_ON_VIEWS = (
     "called_vpcs",
+    "deliveries",
     "direct_connections",
     "edge_calls",
     "edge_latencies",
@@ -25,6 +27,9 @@ MACROS_ON_VIEWS = (
 )
 IDENTITY = (
     "corrections",
+    "corrected_minutes",
+    "uncertain_hours",
+    "corrected_hours",
     "alb_nodes",
     "alb_target_groups",
     "alb_targets",
@@ -51,8 +56,13 @@ IDENTITY = (
     "address_doubts",
     "address_names",
     "own_subscriptions",
+    "hourly_callers",
+    "caller_names",
+    "moving_callers",
+    "callee_names",
 )
 VIEWS = (
+    "delivered_objects",
     "client_certificates",
     "requests",
     "edge_requests",
@@ -60,6 +70,12 @@ VIEWS = (
     "flows",
     "call_counts",
     "latency_counts",
+    "hour_counts",
+    "octave_counts",
+    "minute_calls",
+    "failed_minutes",
+    "hourly_calls",
+    "hourly_latencies",
     "calls",
     "timed_requests",
     "latencies",
@@ -85,6 +101,19 @@ def macros() -> Iterator[str]:
         yield text("macros", name)
 
 
+def view(name: str) -> str:
+    """The statement that makes the view of `queries/views/<name>.sql`."""
+    return f"create or replace temp view {name} as\n{text('views', name)}"
+
+
+def stand_in(rollup: Table) -> str:
+    """The statement that makes the view of a rollup that the lake lacks, from the rollup that it adds up.
+
+    An older release wrote the lake; its next ingest makes the table.
+    """
+    return f"create or replace temp view {rollup.name} as\n{vocabulary.added_up(rollup.name)}"
+
+
 def relations() -> Iterator[str]:
     """Statements that make identity tables and views, on top of the lake's tables."""
     for name in vocabulary.SELECTS:
@@ -92,6 +121,6 @@ def relations() -> Iterator[str]:
     for name in IDENTITY:
         yield f"create or replace temp table {name} as\n{text('identity', name)}"
     for name in VIEWS:
-        yield f"create or replace temp view {name} as\n{text('views', name)}"
+        yield view(name)
     for name in MACROS_ON_VIEWS:
         yield text("macros", name)

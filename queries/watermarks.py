@@ -57,6 +57,12 @@ def watermark_statement(snapshots: Mapping[str, Snapshot]) -> str:
     return "\n".join(["create or replace temp table watermarks as", empty, *rows])
 
 
+def data_until_statement(snapshots: Mapping[str, Snapshot]) -> str:
+    """The statement that makes `data_until()`, what reports mean by now: a constant, so that windows prune by it."""
+    complete = complete_until(snapshots)
+    return f"create or replace temp macro data_until() as {moment(complete) if complete else 'null::timestamptz'}"
+
+
 def _watermarks(snapshots: Mapping[str, Snapshot]) -> Iterator[tuple[str, datetime, datetime]]:
     """Source, its newest row, and until when it is complete.
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ingest.lake.declarations import OBJECTS, ROLLUPS, SOURCE_TABLES, TABLES
+from ingest.lake.declarations import EDGE_LATENCY_HOURS, OBJECTS, ROLLUPS, SOURCE_TABLES, TABLES
 from ingest.lake.tables import Lake
 from ingest.pipeline.run import Limits, Summary, ingest
 from ingest.settings import Settings
@@ -51,15 +51,10 @@ def rows(lake: Lake, table: str, columns: list[str] | None = None) -> list[dict[
 def counts(lake: Lake) -> dict[str, int]:
     """Rows of every table; of rollups also what they count."""
     found = {name: sum(file.rows for file in lake.snapshot(table).files) for name, table in TABLES.items()}
-    measures = {
-        "call_minutes": "requests",
-        "call_hours": "requests",
-        "endpoint_hours": "sightings",
-        "flow_hours": "flows",
-    }
     for table in ROLLUPS:
-        measure = measures[table.name]
-        found[table.name] = sum(row[measure] for row in rows(lake, table.name, [measure]))
+        # The first measure counts the rest's things too, but for latencies, which are counted in eight columns.
+        measures = table.measures if table is EDGE_LATENCY_HOURS else table.measures[:1]
+        found[table.name] = sum(row[name] for row in rows(lake, table.name, list(measures)) for name in measures)
     return found
 
 

@@ -160,10 +160,12 @@ def _merged(table: Table, rows: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelat
     """A rollup's rows of the same keys as one, without those whose measures came to nothing."""
     if not table.measures:
         return rows
-    keys = [name for name in table.names if name not in table.measures]
     sums = [f"sum({name})::bigint as {name}" for name in table.measures]
+    known = f"case when count(*) = count({table.bounds[0][0]}) then " if table.bounds else ""
+    ends = [f"{known}{how}({name}) end as {name}" for name, how in table.bounds]
     some = " or ".join(f"{name} <> 0" for name in table.measures)
-    return rows.aggregate(", ".join((*keys, *sums)), ", ".join(keys)).filter(some).project(", ".join(table.names))
+    keys = ", ".join(table.keys)
+    return rows.aggregate(", ".join((keys, *sums, *ends)), keys).filter(some).project(", ".join(table.names))
 
 
 def _in_schema(table: Table, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -62,8 +63,9 @@ def rebuild(lake: Lake, rollup: Table, day: date) -> int:
 
 
 def _rebuild_once(lake: Lake, rollup: Table, day: date) -> int:
-    handle = lake.open(rollup)
     ledger = lake.open(OBJECTS)
+    # A lake of an older release has none yet, but what it adds up.
+    handle = lake.create(rollup) if rollup.counted_from and lake.open(rollup.counted_from) else lake.open(rollup)
     if handle is None or ledger is None:
         raise LakeError(f"lake {lake.uri}: there is no {rollup.name} to rebuild; ingest first")
     sources = _open(lake, rollups.FEEDS[rollup])
@@ -183,10 +185,21 @@ def _chunks(reader: pa.RecordBatchReader) -> Iterable[pa.Table]:
 
 def merge(rollup: Table, rows: pa.Table) -> pa.Table:
     """The rows of the same keys as one, without those whose measures all came to nothing."""
-    keys = [name for name in rollup.names if name not in rollup.measures]
-    merged = rows.group_by(keys).aggregate([(measure, "sum") for measure in rollup.measures])
-    merged = merged.rename_columns({f"{measure}_sum": measure for measure in rollup.measures})
+    how: list[Any] = [(measure, "sum") for measure in rollup.measures]
+    # The first bound tells whether the others are known: of one row unknown, it is unknown of all.
+    how += [(name, by, pc.ScalarAggregateOptions(skip_nulls=False)) for name, by in rollup.bounds[:1]]
+    how += rollup.bounds[1:]
+    merged = rows.group_by(rollup.keys).aggregate(how)
+    merged = merged.rename_columns(
+        {f"{measure}_sum": measure for measure in rollup.measures}
+        | {f"{name}_{by}": name for name, by in rollup.bounds}
+    )
     some = pc.field(rollup.measures[0]) != 0
     for measure in rollup.measures[1:]:
         some |= pc.field(measure) != 0
-    return merged.filter(some).select(rollup.names).cast(rollup.arrow)
+    merged = merged.filter(some).select(rollup.names).cast(rollup.arrow)
+    for name, _ in rollup.bounds[1:]:
+        at = merged.column_names.index(name)
+        told = pc.if_else(pc.is_valid(merged.column(rollup.bounds[0][0])), merged.column(name), None)
+        merged = merged.set_column(at, merged.schema.field(at), told)
+    return merged

@@ -1,4 +1,4 @@
-"""From a batch's source rows to the rows of the four rollups.
+"""From a batch's source rows to the rows of the rollups.
 
 Rollups are additive: the rows of any split of a batch sum to those of the whole. What is counted how is said in
 `vocabulary/*.sql`; this module only runs it.
@@ -20,6 +20,8 @@ from ingest.lake.declarations import (
     ALB_CONNECTION,
     CALL_HOURS,
     CALL_MINUTES,
+    EDGE_HOURS,
+    EDGE_LATENCY_HOURS,
     ENDPOINT_HOURS,
     FLOW_HOURS,
     LATTICE_ACCESS,
@@ -32,6 +34,8 @@ _NORMALISED = {LATTICE_ACCESS: "lattice_requests", ALB_ACCESS: "alb_requests"}
 FEEDS = {
     CALL_MINUTES: (LATTICE_ACCESS, ALB_ACCESS),
     CALL_HOURS: (LATTICE_ACCESS, ALB_ACCESS),
+    EDGE_HOURS: (LATTICE_ACCESS, ALB_ACCESS),
+    EDGE_LATENCY_HOURS: (LATTICE_ACCESS, ALB_ACCESS),
     ENDPOINT_HOURS: (LATTICE_ACCESS, ALB_ACCESS, ALB_CONNECTION),
     FLOW_HOURS: (VPC_FLOW,),
 }
@@ -58,7 +62,7 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 
 def roll_up(rows: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
-    """Rows of the four rollups, by table name, in their declared schemas.
+    """Rows of the rollups, by table name, in their declared schemas.
 
     `rows` holds a batch's rows by source table (lineage columns and `day` included); tables that feed no rollup are
     ignored, missing ones are empty. Each thread keeps its connection: making one costs as much as 10,000 rows.

@@ -62,7 +62,9 @@ class Table:
 
     `time` is the column that a time window prunes by (its min and max are kept in every file's statistics);
     `partition` is 'day', or None for small tables; `version` grows by one with every added column and is carried in
-    file names, so that a reader knows a file's columns without opening it; `measures` are a rollup's additive columns.
+    file names, so that a reader knows a file's columns without opening it; `measures` are a rollup's additive columns;
+    `counted_from` is the rollup that this one adds up. `bounds` are a rollup's columns that say from when to when, with
+    the aggregate that merges them: all are NULL where something was taken back, because then nobody knows.
     """
 
     name: str
@@ -73,6 +75,8 @@ class Table:
     version: int = 1
     source: str | None = None
     measures: tuple[str, ...] = ()
+    counted_from: Table | None = None
+    bounds: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -83,6 +87,12 @@ class Table:
     def names(self) -> list[str]:
         """Column names, in order."""
         return [column.name for column in self.columns]
+
+    @property
+    def keys(self) -> list[str]:
+        """A rollup's columns that tell its rows apart: all but what is added up or merged."""
+        merged = {*self.measures, *(name for name, _ in self.bounds)}
+        return [name for name in self.names if name not in merged]
 
     @property
     def arrow(self) -> pa.Schema:

@@ -26,6 +26,7 @@ from ingest.errors import LakeError
 from ingest.lake import files, guards
 from ingest.lake.handles import Handles
 from ingest.lake.schema import Table
+from ingest.lake.seeding import seed
 from ingest.lake.store import is_remote, normalise, open_store
 from ingest.lake.unit import Unit
 
@@ -121,7 +122,7 @@ class Lake:
     @contextmanager
     def _writable(self, table: Table) -> Iterator[DeltaTable]:
         """The same of a table that is to be written, and is made when it does not exist yet."""
-        with self._handles.newest(table.name, lambda: self._create_or_open(table)) as handle:
+        with self._handles.newest(table.name, lambda: self.create(table)) as handle:
             assert handle is not None
             yield handle
 
@@ -253,7 +254,7 @@ class Lake:
         self._insist(table, self._rewrite_once, table, update)
 
     def _rewrite_once(self, table: Table, update: Callable[[pa.Table], pa.Table]) -> None:
-        handle = self._create_or_open(table)
+        handle = self.create(table)
         current = self._read(table, handle)
         # Two that overwrite an empty table remove nothing, so nothing conflicts: the id, the same for all, does.
         turn = Transaction(app_id="rewrite", version=handle.version() + 1, last_updated=int(time.time() * 1000))
@@ -290,11 +291,14 @@ class Lake:
                 f"lake {self.uri}: table {table.name} refused a commit {_ATTEMPTS} times: {error}; run it again"
             ) from error
 
-    def _create_or_open(self, table: Table) -> DeltaTable:
+    def create(self, table: Table) -> DeltaTable:
+        """A handle on the table's newest version, made first where there is none (see `seeding`)."""
         handle = self.open(table)
         if handle is not None:
             return handle
         try:
+            if table.counted_from is not None and self.open(table.counted_from) is not None:
+                self._seed(table, table.counted_from)
             return DeltaTable.create(
                 self.table_uri(table),
                 schema=DeltaSchema.from_arrow(table.arrow),
@@ -311,6 +315,13 @@ class Lake:
                 raise LakeError(f"lake {self.uri}: table {table.name} cannot be created: {error}") from error
             return handle
 
+    def _seed(self, rollup: Table, base: Table) -> None:
+        def opened() -> DeltaTable:
+            return DeltaTable(self.table_uri(base), storage_options=self.storage or None)
+
+        store = open_store(self.uri, self.storage)
+        seed(self.table_uri(rollup), rollup, base, opened, store, _CONFIGURATION, self.storage)
+
 
 def _carrying(units: Collection[Unit]) -> CommitProperties:
     now = int(time.time() * 1000)
@@ -325,4 +336,7 @@ def _negated(table: Table, rows: pa.Table) -> pa.Table:
     for measure in table.measures:
         at = rows.column_names.index(measure)
         rows = rows.set_column(at, rows.schema.field(at), pc.negate(rows.column(measure)))
+    for bound, _ in table.bounds:
+        at = rows.column_names.index(bound)
+        rows = rows.set_column(at, rows.schema.field(at), pa.nulls(rows.num_rows, rows.schema.field(at).type))
     return rows

@@ -45,15 +45,22 @@
 -- ---
 with edges as (
     select
-        caller,
-        service,
-        case when minute < $since then time_bucket(interval 1 hour, minute) end as past_hour,
-        sum(requests - denied) as allowed,
-        sum(denied) as denied
-    from calls
-    where minute >= $baseline_since
-        and minute < $until
-    group by caller, service, past_hour
+        b.caller,
+        b.service,
+        b.hour as past_hour,
+        sum(b.requests - b.denied) as allowed,
+        sum(b.denied) as denied
+    from edge_calls($baseline_since, $since) as b
+    group by b.caller, b.service, b.hour
+    union all
+    select
+        n.caller,
+        n.service,
+        null,
+        sum(n.requests - n.denied),
+        sum(n.denied)
+    from edge_calls($since, $until) as n
+    group by n.caller, n.service
 ),
 
 -- Whoever signed at an address before is the suspect when an unsigned call from there is refused.

@@ -40,36 +40,19 @@
 -- last_at = { type = "timestamp with time zone", about = "last minute with an error" }
 -- title = { type = "varchar", about = "the finding in a sentence" }
 -- ---
-with minutes as (
-    select
-        minute,
-        caller,
-        callee,
-        caller_principal,
-        service,
-        target_group,
-        requests,
-        no_response,
-        server_errors + no_response as errors
-    from calls
-    where minute >= $baseline_since
-        and minute < $until
-),
-
-past as (
+with past as (
     select
         caller,
         service,
         median(share) as share
     from (
         select
-            caller,
-            service,
-            sum(errors) / sum(requests) as share
-        from minutes
-        where minute < $since
-        group by caller, service, time_bucket(interval 1 hour, minute)
-        having sum(requests) >= $min_past
+            c.caller,
+            c.service,
+            sum(c.server_errors + c.no_response) / sum(c.requests) as share
+        from edge_calls($baseline_since, $since) as c
+        group by c.caller, c.service, c.hour
+        having sum(c.requests) >= $min_past
     )
     group by caller, service
 ),
@@ -82,12 +65,13 @@ groups as (
         service,
         target_group,
         sum(requests) as requests,
-        sum(errors) as errors,
+        sum(server_errors + no_response) as errors,
         sum(no_response) as no_response,
-        min(minute) filter (errors > 0) as first_at,
-        max(minute) filter (errors > 0) as last_at
-    from minutes
+        min(minute) filter (server_errors + no_response > 0) as first_at,
+        max(minute) filter (server_errors + no_response > 0) as last_at
+    from calls
     where minute >= $since
+        and minute < $until
     group by caller, service, target_group
 ),
 

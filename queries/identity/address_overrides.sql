@@ -1,28 +1,35 @@
--- Addresses that an entry of names.toml names, per hour and VPC.
-with seen as (
+-- Addresses that an entry of names.toml names, per hour and VPC. Without such an entry no address is looked at.
+with given as (
+    select 1
+    from given_names
+    where kind = 'cidr'
+    limit 1
+),
+
+seen as (
     select
         hour,
         vpc,
         ip
-    from endpoint_hours
+    from endpoint_hours, given
     union
     select
         hour,
         vpc,
         case when direction = 'egress' then src_ip else dst_ip end
-    from flow_hours
+    from flow_hours, given
     union
     select
         hour,
         vpc,
         ip
-    from address_vpcs
+    from address_vpcs, given
     union
     select
-        hour_of(minute),
-        caller_vpc,
+        hour,
+        split_part(caller_key, '/', 1),
         split_part(caller_key, '/', 2)
-    from call_minutes
+    from edge_hours, given
     where starts_with(caller_key, 'vpc-')
 )
 

@@ -1,29 +1,18 @@
--- Who delivers an object: its file's name up to the time in it, which AWS makes of account, kind of log, region and
--- resource (flow log, service network or service, load balancer). NULL where a name is not AWS's.
-create or replace temp macro delivery_source(log_object) as
-nullif(regexp_extract(log_object, '([^/]*)_[0-9]{8}T[0-9]{4}Z[^/]*$', 1), '');
-
--- The five minutes that an object is about: those of its newest row. All three AWS services write an object every five
--- minutes and resource (a busy one several), and none when nothing happened.
-create or replace temp macro delivery_slot(max_time) as
-time_bucket(interval 5 minutes, max_time);
-
 -- Every five minutes that a source delivered something for in [begin_at, end_at), and when it did next (NULL: not again).
 -- taken_over: another source of the same kind, account and region began, or began again, where this one paused. AWS
 -- cannot change a flow log, so every change of its format is a new flow log and the end of an old one.
 create or replace temp macro deliveries(begin_at, end_at) as table
 with slots as (
     select
-        delivery_source(log_object) as source,
+        source,
         format,
-        regexp_extract(delivery_source(log_object), '^(.*)_[^_]+$', 1) as kin,
+        kin,
         delivery_slot(max_time) as slot,
         max(log_object) as log_object
-    from objects
-    where rows > 0
-        and max_time >= begin_at
+    from delivered_objects
+    where max_time >= begin_at
         and max_time < end_at
-        and delivery_source(log_object) is not null
+        and source is not null
     group by all
 ),
 

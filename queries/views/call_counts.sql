@@ -2,28 +2,16 @@
 -- service that has its own: the same call counts once, as in requests. Rows are not added up where nothing was taken back: grouping
 -- days of minutes costs ten times what reading them does.
 select c.*
-from call_minutes as c
-anti join corrections as k
-    on c.minute = k.minute
-    and coalesce(c.service, '') = k.service
-    and coalesce(c.caller_key, '') = k.caller_key
+from (
+    select c.*
+    from call_minutes as c
+    anti join corrections as k
+        on c.minute = k.minute
+        and coalesce(c.service, '') = k.service
+        and coalesce(c.caller_key, '') = k.caller_key
+    union all
+    from corrected_minutes
+) as c
 anti join own_subscriptions as o
     on case when c.subscription = 'network' then split_part(c.service, '/', 2) end = o.service_id
     and hour_of(c.minute) = o.hour
-union all
-select
-    c.* replace (
-        sum(c.requests)::bigint as requests,
-        sum(c.bytes_in)::bigint as bytes_in,
-        sum(c.bytes_out)::bigint as bytes_out
-    )
-from call_minutes as c
-semi join corrections as k
-    on c.minute = k.minute
-    and coalesce(c.service, '') = k.service
-    and coalesce(c.caller_key, '') = k.caller_key
-anti join own_subscriptions as o
-    on case when c.subscription = 'network' then split_part(c.service, '/', 2) end = o.service_id
-    and hour_of(c.minute) = o.hour
-group by all
-having sum(c.requests) <> 0

@@ -21,10 +21,10 @@
 -- of its own: the Lattice line already is that call.
 select
     c.minute,
-    coalesce(p.name, a.name, key_name(case when starts_with(c.caller_key, '/') then coalesce(x.vpc, v.vpc, '') else '' end || c.caller_key)) as caller,
-    coalesce(s.name, g.service, c.service, 'unknown') as callee,
+    coalesce(n.caller, m.caller, c.caller_key, 'unknown') as caller,
+    coalesce(s.callee, c.service, 'unknown') as callee,
     c.caller_principal,
-    coalesce(g.service, c.service) as service,
+    coalesce(s.service, c.service) as service,
     c.front_door,
     c.target_group,
     sum(c.requests)::bigint as requests,
@@ -36,24 +36,16 @@ select
     sum(c.bytes_in)::bigint as bytes_in,
     sum(c.bytes_out)::bigint as bytes_out
 from call_counts as c
-left join alb_target_groups as g
-    on c.service = g.elb
-    and c.target_group = g.target_group
-left join service_names as s
-    on coalesce(g.service, c.service) = s.service
-left join principal_names as p
-    on case when not starts_with(c.caller_key, 'vpc-') then c.caller_key end = p.principal
-left join alb_peers as x
-    on c.service = x.elb
-    and case when starts_with(c.caller_key, '/') then substr(c.caller_key, 2) end = x.ip
-    and hour_of(c.minute) = x.hour
-left join address_vpcs as v
-    on case when starts_with(c.caller_key, '/') then substr(c.caller_key, 2) end = v.ip
-    and hour_of(c.minute) = v.hour
-left join address_names as a
-    on coalesce(c.caller_vpc, x.vpc, v.vpc) = a.vpc
-    and case when c.caller_principal is null then split_part(c.caller_key, '/', 2) end = a.ip
-    and hour_of(c.minute) = a.hour
+left join callee_names as s
+    on c.service is not distinct from s.logged
+    and c.target_group is not distinct from s.target_group
+left join caller_names as n
+    on c.service is not distinct from n.service
+    and c.caller_key = n.caller_key
+left join moving_callers as m
+    on c.service is not distinct from m.service
+    and case when n.caller is null then c.caller_key end = m.caller_key
+    and hour_of(c.minute) = m.hour
 where not (
         c.front_door = 'alb'
         and c.caller_key = 'lattice'

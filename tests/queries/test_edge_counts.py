@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from ingest.lake.tables import Lake
 from queries import catalog
 from queries.session import Session, open_session
 from tests.queries.lake_of import Row, alb, at, denied, lake_of, lattice
@@ -58,22 +57,23 @@ def test_edge_calls_counts_what_the_view_calls_counts(tmp_path: Path) -> None:
     assert found.num_rows == 5
 
 
-def test_failures_and_named_callees_have_their_minutes(tmp_path: Path) -> None:
+def test_failures_and_the_ends_of_a_window_have_their_minutes(tmp_path: Path) -> None:
+    """The whole hour 09 of a and b is 09:00 twice, 09:01 and the 500 at 09:02; the rest of 10 is minutes."""
     with open_session(lake_of(tmp_path, mixed())) as session:
         found = session.query(
-            "select minute, requests::bigint as n"
-            " from edge_calls('-infinity'::timestamptz, 'infinity'::timestamptz)"
-            " where caller = 'a' and callee = 'b' order by minute"
+            "select first_minute, last_minute, requests::bigint as n, ok::bigint as ok"
+            " from edge_calls(timestamptz '2026-03-10 08:30:00+00', timestamptz '2026-03-10 10:30:00+00')"
+            " where caller = 'a' and callee = 'b' order by all"
         ).to_pylist()
-    # Four good ones together; the 500 at 09:02 and the 404 at 10:02 by their minutes.
-    assert [tuple(row.values()) for row in found] == [(at(2), 1), (at(62), 1), (None, 4)]
-    with open_session(Lake(str(tmp_path))) as session:
-        found = session.query(
-            "select minute, sum(requests)::bigint as n"
-            " from edge_calls('-infinity'::timestamptz, 'infinity'::timestamptz, minutes_of := ['shop'])"
-            " where callee = 'shop' group by all order by minute"
+        failed = session.query(
+            "select minute, outcome from minute_calls where outcome like '%error' order by all"
         ).to_pylist()
-    assert [tuple(row.values()) for row in found] == [(at(5), 1), (at(6), 1), (at(65), 1)]
+    assert [tuple(row.values()) for row in found] == [
+        (at(0), at(2), 4, 3),
+        (at(61), at(61), 1, 1),
+        (at(62), at(62), 1, 0),
+    ]
+    assert [tuple(row.values()) for row in failed] == [(at(2), "server_error"), (at(62), "client_error")]
 
 
 def test_a_minute_that_a_replacement_took_back_is_no_last_minute(tmp_path: Path) -> None:
@@ -81,12 +81,22 @@ def test_a_minute_that_a_replacement_took_back_is_no_last_minute(tmp_path: Path)
     with open_session(lake) as session:
         (last,) = session.query("select * from call_minutes where minute = '2026-03-10 10:01:00+00'").to_pylist()
         taken_back = {**last, "requests": -1, "bytes_in": -last["bytes_in"], "bytes_out": -last["bytes_out"]}
-    lake_of(tmp_path, {"call_minutes": [taken_back]})
+        hour = "select * from edge_hours where caller_principal like '%/a' and hour = '2026-03-10 10:00:00+00'"
+        (whole,) = session.query(hour).to_pylist()
+    none_known = dict.fromkeys(("first_minute", "last_minute", "last_ok"))
+    lake_of(
+        tmp_path,
+        {
+            "call_minutes": [taken_back],
+            "edge_hours": [{**whole, **none_known, "requests": -1, "ok": -1, "client_errors": 0}],
+        },
+    )
     with open_session(lake) as session:
         found = one(
             session,
             "select max(last_ok) as last_ok, sum(ok)::bigint as ok"
-            " from edge_calls('-infinity'::timestamptz, 'infinity'::timestamptz) where caller = 'a' and callee = 'b'",
+            " from edge_calls(timestamptz '2026-03-10 00:00:00+00', timestamptz '2026-03-11 00:00:00+00')"
+            " where caller = 'a' and callee = 'b'",
         )
     # 09:00 twice and 09:01 are left; that of 10:01 counts 1 - 1.
     assert found == {"last_ok": at(1), "ok": 3}
@@ -118,3 +128,17 @@ def test_a_held_view_has_the_same_rows_and_follows_the_lake(tmp_path: Path) -> N
         assert session.refresh() is True
         callers = session.query("select caller from denials order by 1").column("caller").to_pylist()
     assert callers == ["c", "d"]
+
+
+def test_long_views_are_held_for_the_window_and_read_before_it(tmp_path: Path) -> None:
+    """Held are 07:00 to 08:00, where history begins, and 10:00 on, where the window does; 09:00 to 09:06 are read."""
+    lake = lake_of(tmp_path, mixed())
+    views = ("minute_calls", "failed_minutes", "hourly_calls", "hourly_latencies")
+    with open_session(lake, at(61), at(90), history_hours=3) as session:
+        before = {view: session.query(f"from {view} order by all") for view in views}
+        session.hold(*views)
+        assert {view: session.query(f"from {view} order by all") for view in views} == before
+        held = session.query("select minute from held_minute_calls order by all").column("minute").to_pylist()
+    assert held == [at(61), at(62), at(65)]
+    # Of the mixed requests, eleven in all, three are of 10 o'clock; two of 09:00 are one row.
+    assert before["minute_calls"].num_rows == 10

@@ -1,4 +1,4 @@
-"""Columns of the four rollups: additive counts that every source object contributes to.
+"""Columns of the rollups: additive counts that every source object contributes to.
 
 Keyed on raw ids, never on display names; an object that is replaced first contributes its old counts as negatives.
 """
@@ -68,6 +68,53 @@ CALL_HOURS = Table(
     time="hour",
     version=2,
     measures=("requests",),
+)
+
+EDGE_HOURS = Table(
+    "edge_hours",
+    "Requests per hour, caller and service, with a count for each outcome: call_minutes added up",
+    (
+        Column("hour", Type.TIME, "Start of the hour"),
+        Column("front_door", Type.TEXT, "lattice or alb"),
+        Column("service", Type.TEXT, "Lattice service ARN, or the load balancer (elb)"),
+        Column("caller_principal", Type.TEXT, "Role or user ARN without the session"),
+        Column("caller_key", Type.TEXT, "As in call_minutes"),
+        Column("target_group", Type.TEXT, "Target group's ARN"),
+        Column("requests", Type.LONG, "Requests"),
+        Column("ok", Type.LONG, "Of these, with outcome ok"),
+        Column("client_errors", Type.LONG, "Of these, with outcome client_error"),
+        Column("denied", Type.LONG, "Of these, with outcome denied"),
+        Column("server_errors", Type.LONG, "Of these, with outcome server_error"),
+        Column("no_response", Type.LONG, "Of these, with outcome no_response"),
+        Column("first_minute", Type.TIME, "First minute with a request; NULL where a replaced object took some back"),
+        Column("last_minute", Type.TIME, "Last minute with a request; NULL where a replaced object took some back"),
+        Column("last_ok", Type.TIME, "Last minute with outcome ok; NULL without one, and where last_minute is"),
+        _SUBSCRIPTION,
+        _DAY,
+    ),
+    time="hour",
+    measures=("requests", "ok", "client_errors", "denied", "server_errors", "no_response"),
+    counted_from=CALL_MINUTES,
+    bounds=(("last_minute", "max"), ("first_minute", "min"), ("last_ok", "max")),
+)
+
+EDGE_LATENCY_HOURS = Table(
+    "edge_latency_hours",
+    "Latency of whole requests per hour, caller and service, eight buckets of call_hours a row",
+    (
+        Column("hour", Type.TIME, "Start of the hour"),
+        Column("front_door", Type.TEXT, "lattice or alb"),
+        Column("service", Type.TEXT, "Lattice service ARN, or the load balancer (elb)"),
+        Column("caller_key", Type.TEXT, "As in call_minutes"),
+        Column("target_group", Type.TEXT, "Target group's ARN"),
+        Column("octave", Type.INT, "Which eight buckets: 8 * octave to 8 * octave + 7"),
+        *(Column(f"n{n}", Type.LONG, f"Requests in bucket 8 * octave + {n}") for n in range(8)),
+        _SUBSCRIPTION,
+        _DAY,
+    ),
+    time="hour",
+    measures=tuple(f"n{n}" for n in range(8)),
+    counted_from=CALL_HOURS,
 )
 
 ENDPOINT_HOURS = Table(

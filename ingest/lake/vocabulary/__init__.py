@@ -14,3 +14,8 @@ SELECTS = ("lattice_requests", "alb_requests", "connections")
 def sql(name: str) -> str:
     """Text of `<name>.sql` in this folder; FileNotFoundError when there is none."""
     return (files(__package__) / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def added_up(rollup: str) -> str:
+    """The select that makes a rollup of the one that it adds up, where the lake has only that."""
+    return sql(f"{rollup}_added_up")

@@ -1,11 +1,14 @@
 -- One request of each combination in a batch: what all requests of its number are counted by. Combinations that
--- call_hours (or call_minutes) does not tell apart share its hour_combination (minute_combination): rows are counted by
--- that number, and texts are looked up once a counted row.
+-- call_hours (or call_minutes, or edge_hours) does not tell apart share its hour_combination (minute_combination,
+-- edge_combination): rows are counted by that number, and texts are looked up once a counted row.
 select
     *,
     min(combination) over (
         partition by front_door, service, reached_host, caller_principal, caller_key, target_group, subscription
     ) as hour_combination,
+    min(combination) over (
+        partition by front_door, service, caller_principal, caller_key, target_group, subscription
+    ) as edge_combination,
     min(combination) over (
         partition by
             front_door, service, reached_host, service_network, caller_principal, caller_key, caller_account,

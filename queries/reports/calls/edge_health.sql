@@ -39,30 +39,16 @@
 -- last_call = { type = "timestamp with time zone", about = "last minute with a request" }
 -- all_requests = { type = "bigint", about = "requests of all edges in the window" }
 -- ---
-with minutes as (
+with edges as (
     select
         caller,
         callee,
-        minute,
         sum(requests) as requests,
         sum(client_errors) as client_errors,
         sum(server_errors) as server_errors,
         sum(no_response) as no_response,
         max(last_minute) as last_call
     from edge_calls($since, $until)
-    group by all
-),
-
-edges as (
-    select
-        caller,
-        callee,
-        sum(requests) as requests,
-        sum(client_errors) as client_errors,
-        sum(server_errors) as server_errors,
-        sum(no_response) as no_response,
-        max(last_call) as last_call
-    from minutes
     group by caller, callee
 ),
 
@@ -81,7 +67,7 @@ latency as (
         caller,
         callee,
         [p50(bucket, requests), p99(bucket, requests)] as ms
-    from edge_latencies(hour_of($since), $until, 'total')
+    from edge_latencies(hour_of($since), $until)
     where $until - $since > to_minutes($exact_minutes)
     group by caller, callee
 ),
@@ -122,70 +108,6 @@ refusals as (
         coalesce(sum(refusals) filter (layer = 'packet'), 0) as rejected
     from layers
     group by caller, callee
-),
-
-events as (
-    select
-        caller,
-        callee,
-        'client_errors' as what,
-        minute as time,
-        client_errors as count
-    from minutes
-    where client_errors > 0
-    union all
-    select
-        caller,
-        callee,
-        'failed' as what,
-        minute as time,
-        server_errors + no_response as count
-    from minutes
-    where server_errors + no_response > 0
-    union all
-    select
-        caller,
-        callee,
-        case when layer = 'packet' then 'rejected' else 'denied' end,
-        time,
-        count
-    from refused
-),
-
-runs as (
-    select
-        caller,
-        callee,
-        what,
-        min(time) as began,
-        max(time) as ended,
-        sum(count) as held
-    from (
-        select
-            *,
-            count(*) filter (starts) over (
-                partition by caller, callee, what order by time rows between unbounded preceding and current row
-            ) as run
-        from (
-            select
-                *,
-                coalesce(time > lag(time) over (partition by caller, callee, what order by time) + interval 15 minutes, true)
-                    as starts
-            from events
-        )
-    )
-    group by caller, callee, what, run
-),
-
-worst_runs as (
-    select
-        caller,
-        callee,
-        what,
-        arg_max(began, (held, began)) as began,
-        arg_max(ended, (held, began)) as ended
-    from runs
-    group by caller, callee, what
 ),
 
 counted as (
@@ -230,6 +152,92 @@ judged as (
             else client_errors
         end as wrong
     from counted
+),
+
+-- What the state of an edge counts; the others need no runs.
+asked as (
+    select
+        j.caller,
+        j.callee,
+        case
+            when j.state = 'denied' then 'denied'
+            when j.state = 'reject' then 'rejected'
+            when j.wrong = j.failed then 'failed'
+            else 'client_errors'
+        end as what
+    from judged as j
+    where j.state <> 'ok'
+),
+
+-- By the quarter of an hour: in one there is no pause that would end a run.
+events as (
+    select
+        e.caller,
+        e.callee,
+        e.what,
+        min(e.time) as first_at,
+        max(e.time) as last_at,
+        sum(e.count) as count
+    from (
+        select
+            caller,
+            callee,
+            case when outcome = 'client_error' then 'client_errors' else 'failed' end as what,
+            minute as time,
+            requests as count
+        from failed_minutes
+        where minute >= $since
+            and minute < $until
+        union all
+        select
+            caller,
+            callee,
+            case when layer = 'packet' then 'rejected' else 'denied' end,
+            time,
+            count
+        from refused
+    ) as e
+    semi join asked as a
+        on e.caller = a.caller
+        and e.callee = a.callee
+        and e.what = a.what
+    group by e.caller, e.callee, e.what, epoch_us(e.time) // 900_000_000
+),
+
+runs as (
+    select
+        caller,
+        callee,
+        what,
+        min(first_at) as began,
+        max(last_at) as ended,
+        sum(count) as held
+    from (
+        select
+            *,
+            sum(starts::integer) over (partition by caller, callee, what order by first_at) as run
+        from (
+            select
+                *,
+                coalesce(
+                    first_at > lag(last_at) over (partition by caller, callee, what order by first_at) + interval 15 minutes,
+                    true
+                ) as starts
+            from events
+        )
+    )
+    group by caller, callee, what, run
+),
+
+worst_runs as (
+    select
+        caller,
+        callee,
+        what,
+        arg_max(began, (held, began)) as began,
+        arg_max(ended, (held, began)) as ended
+    from runs
+    group by caller, callee, what
 )
 
 select
@@ -265,12 +273,6 @@ left join latency as l
 left join worst_runs as r
     on j.caller = r.caller
     and j.callee = r.callee
-    and r.what = case
-        when j.state = 'denied' then 'denied'
-        when j.state = 'reject' then 'rejected'
-        when j.state <> 'ok' and j.wrong = j.failed then 'failed'
-        when j.state <> 'ok' then 'client_errors'
-    end
 order by
     case j.state when 'ok' then 3 when 'degraded' then 2 when 'reject' then 1 else 0 end,
     j.wrong desc,

@@ -42,7 +42,7 @@ now as (
         c.caller,
         c.callee,
         sum(c.requests)::bigint as requests
-    from edge_calls($since, (select ended from bounds)) as c
+    from edge_calls($since, least($until, data_until())) as c
     group by c.caller, c.callee
 ),
 

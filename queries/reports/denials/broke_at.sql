@@ -116,7 +116,7 @@ successes as (
         false,
         c.last_ok,
         1
-    from edge_calls('-infinity'::timestamptz, $since) as c
+    from edge_calls(timestamptz '1970-01-01 00:00:00+00', $since) as c
     where c.last_ok is not null
     union all
     select

@@ -39,35 +39,66 @@ with refused as (
     group by d.caller, d.callee, d.layer, d.reason
 ),
 
--- Before the window by edge; in it minute by minute, because an edge may have worked again since.
+-- Hours tell the last success, but for the hour of the first refusal: an edge may have worked again in it.
 successes as (
-    select
-        c.caller,
-        c.callee,
-        c.last_ok as minute
-    from edge_calls('-infinity'::timestamptz, $since) as c
-    union all
-    select
-        c.caller,
-        c.callee,
-        c.last_ok
-    from edge_calls($since, $until, minutes_of := (select list(f.callee) from refused as f)) as c
-),
-
-answered as (
     select
         r.caller,
         r.callee,
         r.refused_by,
         r.reason,
-        max(s.minute) as minute
+        r.first_seen,
+        max(h.last_ok) filter (h.last_ok < r.first_seen) as minute,
+        bool_or(h.last_ok >= r.first_seen) as also_later
     from refused as r
-    inner join successes as s
-        on r.caller = s.caller
-        and r.callee = s.callee
-        and s.minute < r.first_seen
+    inner join hourly_calls as h
+        on r.caller = h.caller
+        and r.callee = h.callee
     where r.refused_by <> 'packet'
-    group by r.caller, r.callee, r.refused_by, r.reason
+        and h.hour <= hour_of(r.first_seen)
+    group by r.caller, r.callee, r.refused_by, r.reason, r.first_seen
+),
+
+-- Which is rarely asked: without such an edge the minutes are not read.
+worked_later as (
+    select
+        caller,
+        callee
+    from successes
+    where also_later
+),
+
+any_later as (
+    select 1
+    from worked_later
+    limit 1
+),
+
+minutes as materialized (
+    select
+        m.caller,
+        m.callee,
+        m.minute
+    from minute_calls as m, any_later
+    where m.outcome = 'ok'
+        and m.minute >= hour_of($since)
+        and m.minute < $until
+        and (m.caller, m.callee) in (select (w.caller, w.callee) from worked_later as w)
+),
+
+answered as (
+    select
+        s.caller,
+        s.callee,
+        s.refused_by,
+        s.reason,
+        greatest(any_value(s.minute), max(m.minute)) as minute
+    from successes as s
+    left join minutes as m
+        on s.caller = m.caller
+        and s.callee = m.callee
+        and hour_of(s.first_seen) = hour_of(m.minute)
+        and s.first_seen > m.minute
+    group by s.caller, s.callee, s.refused_by, s.reason
 ),
 
 refused_pairs as (
@@ -97,39 +128,92 @@ accepted_pairs as (
     from refused_pairs as p
     semi join (
         select
-            src_ip,
-            dst_ip
-        from flow_hours
-        where action = 'ACCEPT'
-            and hour >= hour_of($since)
-            and hour < $until
-        union all
-        select
-            dst_ip,
-            src_ip
-        from flow_hours
-        where action = 'ACCEPT'
-            and hour >= hour_of($since)
-            and hour < $until
+            e.caller_ip,
+            e.target_ip
+        from (
+            select
+                caller_ip,
+                target_ip,
+                caller_ip as src_ip,
+                target_ip as dst_ip
+            from refused_pairs
+            union
+            select
+                caller_ip,
+                target_ip,
+                target_ip,
+                caller_ip
+            from refused_pairs
+        ) as e
+        inner join flow_hours as h
+            on e.src_ip = h.src_ip
+            and e.dst_ip = h.dst_ip
+        where h.action = 'ACCEPT'
+            and h.hour >= hour_of($since)
+            and h.hour < $until
     ) as h
-        on p.caller_ip = h.src_ip
-        and p.target_ip = h.dst_ip
+        on p.caller_ip = h.caller_ip
+        and p.target_ip = h.target_ip
 ),
 
-accepted as (
+got_through as (
     select
         p.caller,
         p.callee,
         p.reason,
-        max(f.time) as time
+        c.time,
+        c.client_ip,
+        c.server_ip,
+        c.server_port,
+        c.protocol,
+        c.connection_direction
     from accepted_pairs as p
-    inner join flows as f
-        on p.caller_ip = f.src_ip
-        and p.target_ip = f.dst_ip
-        and p.target_port = f.dst_port
-        and f.time < p.first_seen
-    where f.action = 'ACCEPT'
-    group by p.caller, p.callee, p.reason
+    inner join connections as c
+        on p.caller_ip = c.src_ip
+        and p.target_ip = c.dst_ip
+        and p.target_port = c.dst_port
+        and c.time < p.first_seen
+    where c.action = 'ACCEPT'
+),
+
+-- As in flows, of these few records alone: what both ends logged counts once.
+accepted as (
+    select
+        g.caller,
+        g.callee,
+        g.reason,
+        max(g.time) as time
+    from got_through as g
+    anti join (
+        select
+            h.hour,
+            h.src_ip,
+            h.dst_ip,
+            h.server_port,
+            h.protocol
+        from (
+            select
+                caller_ip as src_ip,
+                target_ip as dst_ip
+            from accepted_pairs
+            union
+            select
+                target_ip,
+                caller_ip
+            from accepted_pairs
+        ) as e
+        inner join flow_hours as h
+            on e.src_ip = h.src_ip
+            and e.dst_ip = h.dst_ip
+        where h.direction = 'egress'
+            and h.action = 'ACCEPT'
+    ) as f
+        on case when g.connection_direction = 'ingress' then g.client_ip end = f.src_ip
+        and g.server_ip = f.dst_ip
+        and g.server_port = f.server_port
+        and g.protocol = f.protocol
+        and hour_of(g.time) = f.hour
+    group by g.caller, g.callee, g.reason
 )
 
 select

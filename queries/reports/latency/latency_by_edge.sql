@@ -50,11 +50,8 @@ rolled as (
         sum(l.requests) as n,
         [p50(l.bucket, l.requests), p90(l.bucket, l.requests), p99(l.bucket, l.requests)] as ms,
         false as exact
-    from latencies as l
-    where l.part = 'total'
-        and l.hour >= hour_of($since)
-        and l.hour < $until
-        and $until - $since > interval 24 hours
+    from edge_latencies(hour_of($since), $until) as l
+    where $until - $since > interval 24 hours
     group by l.caller, l.callee
 ),
 
@@ -64,10 +61,7 @@ past as (
         l.callee,
         sum(l.requests) as n,
         [p50(l.bucket, l.requests), p90(l.bucket, l.requests), p99(l.bucket, l.requests)] as ms
-    from latencies as l
-    where l.part = 'total'
-        and l.hour >= $since - to_hours($baseline_hours)
-        and l.hour + interval 1 hour <= $since
+    from edge_latencies($since - to_hours($baseline_hours), hour_of($since)) as l
     group by l.caller, l.callee
 ),
 

@@ -64,18 +64,43 @@ with wanted as (
     limit $at_most
 ),
 
+-- Which records they are is asked of the few columns that tell; the others, most of them text, are then read where the
+-- times of these say.
+candidates as (
+    select
+        c.time,
+        c.log_object,
+        c.log_line
+    from wanted as w
+    inner join connections as c
+        on w.caller_ip = c.src_ip
+        and w.caller_port = c.src_port
+        and w.time between c.time - interval 60 seconds and c.end_time + interval 60 seconds
+    where c.time >= $since - interval 11 minutes
+        and c.time < $until + interval 2 minutes
+    union
+    select
+        c.time,
+        c.log_object,
+        c.log_line
+    from wanted as w
+    inner join connections as c
+        on w.target_ip = c.dst_ip
+        and w.target_port = c.dst_port
+        and w.time between c.time - interval 60 seconds and c.end_time + interval 60 seconds
+    where c.time >= $since - interval 11 minutes
+        and c.time < $until + interval 2 minutes
+),
+
 found as (
     select c.*
     from connections as c
+    semi join candidates as k
+        on c.time = k.time
+        and c.log_object = k.log_object
+        and c.log_line = k.log_line
     where c.time >= $since - interval 11 minutes
         and c.time < $until + interval 2 minutes
-        and c.src_ip || ' ' || c.src_port in (select w.caller_ip || ' ' || w.caller_port from wanted as w)
-    union
-    select c.*
-    from connections as c
-    where c.time >= $since - interval 11 minutes
-        and c.time < $until + interval 2 minutes
-        and c.dst_ip || ' ' || c.dst_port in (select w.target_ip || ' ' || w.target_port from wanted as w)
 ),
 
 -- As in flows, of the few records that were found alone: what both ends logged counts once.

@@ -13,12 +13,11 @@
 -- objects = { type = "bigint", about = "objects with rows" }
 -- ---
 select
-    coalesce(delivery_source(log_object), format) as source,
-    format,
-    max(max_time) as newest,
+    coalesce(d.source, d.format) as source,
+    d.format,
+    max(d.max_time) as newest,
     count(*) as objects
-from objects
-where rows > 0
-    and max_time < $until
-group by all
+from delivered_objects as d
+where d.max_time < $until
+group by coalesce(d.source, d.format), d.format
 order by source, format

@@ -21,7 +21,8 @@ from ingest.lake.rollups import connect, roll_up
 from ingest.lake.schema import Table, Type
 from tests.queries.lake_of import NINE, alb, denied, flow, lattice, role, service, table_of
 
-MEASURES = {"requests", "bytes_in", "bytes_out", "sightings", "flows", "packets", "bytes"}
+MEASURES = {name for table in ROLLUPS for name in table.measures}
+BOUNDS = {name for table in ROLLUPS for name, _ in table.bounds}
 
 
 @pytest.fixture(scope="module")
@@ -367,7 +368,7 @@ def summed(*batches: dict[str, pa.Table]) -> dict[str, Counter[tuple[Any, ...]]]
     for batch in batches:
         for name, rows in batch.items():
             for row in rows.to_pylist():
-                key = tuple(value for column, value in row.items() if column not in MEASURES)
+                key = tuple(value for column, value in row.items() if column not in MEASURES | BOUNDS)
                 for measure in MEASURES & set(row):
                     sums.setdefault(name, Counter())[(*key, measure)] += row[measure]
     return sums

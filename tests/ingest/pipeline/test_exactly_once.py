@@ -133,8 +133,8 @@ def cut_off(patch: pytest.MonkeyPatch, allowed: int) -> None:
     patch.setattr(Lake, "_insist", insist)
 
 
-WRITES = 8
-"""A batch of these logs writes three source tables or none, four rollups and the ledger."""
+WRITES = 10
+"""A batch of these logs writes three source tables or none, six rollups and the ledger."""
 
 
 @pytest.mark.parametrize("first", range(1, WRITES, 2))
@@ -150,7 +150,8 @@ def test_a_batch_cut_off_between_any_two_tables_is_finished(
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [(1, 3), (2, 99), (4, 5), (5, 2), (99, 1), (99, 4), (99, 6), (99, 7), (99, 9), (99, 11)]
+    ("first", "second"),
+    [(1, 3), (2, 99), (4, 5), (5, 2), (99, 1), (99, 4), (99, 6), (99, 7), (99, 9), (99, 11), (99, 13)],
 )
 def test_a_rewritten_object_replaces_whatever_crashes_left_of_both_versions(
     first: int, second: int, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -103,7 +103,15 @@ def test_redacted_texts_are_nowhere_in_the_lake(tmp_path: Path) -> None:
         "what is this? token=[redacted] &c",
         "{broken token=[redacted]",
     ]
-    for table in ("lattice_access", "rejects", "call_minutes", "call_hours", "endpoint_hours"):
+    for table in (
+        "lattice_access",
+        "rejects",
+        "call_minutes",
+        "call_hours",
+        "edge_hours",
+        "edge_latency_hours",
+        "endpoint_hours",
+    ):
         assert SECRET not in str(lakes.rows(lake, table)), table
     lakes.check_exact(lake)
 

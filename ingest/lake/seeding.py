@@ -1,0 +1,79 @@
+"""The first version of a rollup that adds up another one, in a lake that holds the other already.
+
+Older releases wrote the other alone. What it holds is counted and committed as version 0, together with the guards of
+the objects it was counted from: an object between its two commits is counted here or by its writer, never by both, and
+whoever finds the rollup finds it complete. Two that make it at once: one is refused and takes the other's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import Schema as DeltaSchema
+from deltalake.transaction import create_table_with_add_actions
+from obstore.store import ObjectStore
+
+from ingest.lake import contents, files, guards, vocabulary
+from ingest.lake.schema import Table
+
+_MEMORY_LIMIT = "1GiB"
+_OWN_SETTINGS = "eastwest."
+
+
+def seed(
+    uri: str,
+    rollup: Table,
+    base: Table,
+    open_base: Callable[[], DeltaTable],
+    store: ObjectStore,
+    configuration: Mapping[str, str],
+    storage: Mapping[str, str] | None,
+) -> None:
+    """Make the rollup at `uri` from all that `base` holds. Raises what delta-rs raises when it exists by now."""
+    handle, carried = _settled(base, open_base, store)
+    added: list[Any] = [
+        action for rows in _counted(rollup, base, handle) for action in files.write(store, rollup, rows)
+    ]
+    inherited = {key: value for key, value in handle.metadata().configuration.items() if key.startswith(_OWN_SETTINGS)}
+    create_table_with_add_actions(
+        uri,
+        schema=DeltaSchema.from_arrow(rollup.arrow),
+        add_actions=added,
+        mode="error",
+        partition_by=[rollup.partition] if rollup.partition else None,
+        configuration={**configuration, **inherited},
+        storage_options=dict(storage) if storage else None,
+        commit_properties=CommitProperties(app_transactions=carried),
+    )
+
+
+def _settled(
+    base: Table, open_base: Callable[[], DeltaTable], store: ObjectStore
+) -> tuple[DeltaTable, list[Transaction]]:
+    """A version of `base` and the guards of exactly that version, none of which came later."""
+    handle = open_base()
+    while True:
+        rows = guards.carried(store, base.name).to_pylist()
+        newest = open_base()
+        if newest.version() == handle.version():
+            break
+        handle = newest
+    now = int(time.time() * 1000)
+    # What rebuilds leave there ("rebuild 2026-03-10") is no object.
+    held = {row["key"]: row for row in rows if " " not in row["key"]}
+    return handle, [Transaction(key, row["version"], row["written"] or now) for key, row in sorted(held.items())]
+
+
+def _counted(rollup: Table, base: Table, handle: DeltaTable) -> Iterator[pa.Table]:
+    """What the rollup has to hold, day by day."""
+    with contents.bounded(_MEMORY_LIMIT) as connection:
+        connection.execute(vocabulary.sql(vocabulary.MACROS))
+        for day in contents.days(handle, base):
+            # Not a stream: a view over one is empty when it is read.
+            connection.register(base.name, contents.dataset(handle, base, day))
+            rows = connection.execute(vocabulary.added_up(rollup.name)).to_arrow_table()
+            yield rows.select(rollup.names).cast(rollup.arrow).sort_by(rollup.time)
