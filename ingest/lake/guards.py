@@ -45,7 +45,7 @@ def present(store: ObjectStore, table: str, uris: Collection[str], version: int 
 def claimed(store: ObjectStore, table: str) -> set[str]:
     """Keys of the objects of which the newest that the table holds is a claim (`unit.Claim`)."""
     rows = carried(store, table)
-    ever = pc.unique(rows.filter(pc.less(rows.column("version"), 0)).column("key"))
+    ever = pc.unique(rows.filter(pc.field("version") < 0).column("key"))
     if not len(ever):
         return set()
     theirs = rows.filter(pc.is_in(rows.column("key"), value_set=ever)).to_pylist()
@@ -63,8 +63,8 @@ def since(store: ObjectStore, table: str, version: int) -> dict[str, int] | None
         return None
     found: dict[str, int] = {}
     for name in commits:
-        rows = _remembered(store, log + name, str(files[name]), _in_commit)
-        found |= zip(rows.column("key").to_pylist(), rows.column("version").to_pylist(), strict=True)
+        rows = _remembered(store, log + name, str(files[name]), _in_commit).to_pylist()
+        found |= {row["key"]: row["version"] for row in rows}
     return found
 
 

@@ -50,7 +50,7 @@ def commit(lake: Lake, assembly: Assembly) -> set[Unit]:
         return set()
     claim = lake.claim(replaced)
     replacement.replace(lake, gathered, claim, complete=rewritten)
-    return claim.units - ledger.replace(lake, claim, rows_of)
+    return set(claim.units) - ledger.replace(lake, claim, rows_of)
 
 
 def unit_of(outcome: Outcome) -> Unit:
