@@ -88,6 +88,13 @@ def test_an_object_that_a_crash_left_half_done_is_unfinished(lake: Lake) -> None
     assert {(d.kind, d.log_object, d.found) for d in found} == {("unfinished", uri, 3)}
 
 
+def test_an_object_whose_replacement_a_crash_cut_off_is_unfinished(lake: Lake) -> None:
+    uri = uris(lake)[2]
+    lake.claim({Unit(uri, "newer")})
+    found = list(verification.verify(lake))
+    assert {(d.kind, d.log_object) for d in found} == {("unfinished", uri)}
+
+
 def test_rows_of_an_object_nobody_knows_are_named(lake: Lake) -> None:
     stranger = rows_of(lake, uris(lake)[0])
     at = stranger.column_names.index("log_object")
