@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Thread
@@ -22,12 +22,19 @@ import pytest
 from ingest.lake import retention, verification
 from ingest.lake.declarations import OBJECTS, TABLES
 from ingest.lake.tables import Lake
+from ingest.lake.unit import Claim, Unit
 from ingest.pipeline import batch
+from ingest.pipeline.follow import Follower
+from ingest.pipeline.rules import NO_RULES
 from ingest.pipeline.run import Limits, Summary, ingest
 from ingest.settings import Settings
-from ingest.sources import open_source
+from ingest.sources import open_announced, open_source
+from ingest.sources.s3_access import source_for
+from ingest.sources.sqs import open_queue
 from tests import lakes
 from tests.ingest import small_logs
+from tests.queues import announced
+from tests.servers import S3Server
 
 
 def write(folder: Path, requests: int) -> Path:
@@ -35,14 +42,14 @@ def write(folder: Path, requests: int) -> Path:
     return small_logs.lattice(folder, 0, requests)
 
 
-def check(lake: Lake, requests: int) -> None:
-    """That version of the object is in the lake, and in the rollups, and nothing else."""
+def check(lake: Lake, requests: int, *, unfinished: bool = False) -> None:
+    """That version of the object is in the lake, and in the rollups, and nothing else; it may be claimed."""
     found = lakes.counts(lake)
     assert (found["objects"], found["lattice_access"], found["call_minutes"]) == (1, requests, requests)
     # A request has two parts (in all, and at its target) and one target that saw it.
     assert (found["call_hours"], found["endpoint_hours"]) == (2 * requests, requests)
     lakes.check_exact(lake)
-    assert list(verification.verify(lake)) == []
+    assert {difference.kind for difference in verification.verify(lake)} == ({"unfinished"} if unfinished else set())
 
 
 class Worker:
@@ -208,3 +215,41 @@ def test_a_version_cut_off_is_finished_once_delta_would_have_forgotten_it(
     for table in TABLES.values():
         retention.vacuum(lake, table)
     check(lakes.ingested(tmp_path / "logs", tmp_path / "lake"), 2)
+
+
+class OftenOvertaken(Lake):
+    """A lake in which another process claims whatever this one claims."""
+
+    def claim(self, units: Collection[Unit]) -> Claim:
+        """This one's claim, which another has overtaken."""
+        mine = super().claim(units)
+        Lake(self.uri).claim({Unit(unit.uri, "another") for unit in units})
+        return mine
+
+
+def test_a_message_stays_on_the_queue_while_its_object_is_another_workers(moto_s3: S3Server, tmp_path: Path) -> None:
+    queue, settings = announced(moto_s3), moto_s3.settings()
+    path = str(tmp_path / "lake")
+
+    def follow(lake: Lake, requests: int) -> Summary:
+        """Put that version into the bucket and follow the queue until it was tried."""
+        key = write(tmp_path / "logs", requests)
+        queue.take_all()
+        queue.bucket.put(key.relative_to(tmp_path / "logs").as_posix(), key.read_bytes())
+        stop = Event()
+
+        class UntilTried(lakes.Quiet):
+            def done(self, batch: Summary) -> None:
+                stop.set()
+
+        opened = open_queue(queue.url, source_for(queue.bucket.uri, settings), settings)
+        sources = open_announced([queue.bucket.uri], settings)
+        return Follower(opened, sources, lake, Limits(500, 16 << 20, 1), NO_RULES, UntilTried(), stop).follow()
+
+    assert follow(Lake(path), 1).objects == 1
+    assert queue.waiting() == (0, 0)
+    assert follow(OftenOvertaken(path), 2).objects == 0
+    assert queue.waiting() == (0, 1)
+    check(Lake(path), 1, unfinished=True)
+    ingest(open_source(queue.bucket.uri, settings), Lake(path), Limits(500, 16 << 20, 1), lakes.Quiet())
+    check(Lake(path), 2)
