@@ -11,7 +11,6 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -28,6 +27,7 @@ from ingest.lake import files, guards
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.handles import Handles
 from ingest.lake.schema import Table
+from ingest.lake.snapshot import DataFile, Snapshot
 from ingest.lake.store import is_remote, normalise, open_store
 from ingest.lake.unit import Claim, Unit
 
@@ -49,44 +49,11 @@ StreamOf = Callable[[set[Unit]], Stream]
 Within = Callable[[DeltaTable, set[Unit], Stream], str | None]
 
 
-@dataclass(frozen=True)
-class DataFile:
-    """One Parquet file of a snapshot: its absolute path or s3:// URI, and what Delta knows of it.
-
-    `schema_version` 0: some earlier version or the current one, so its columns are known once it is opened.
-    """
-
-    uri: str
-    rows: int
-    size: int
-    day: date | None
-    schema_version: int
-    min_time: datetime | None
-    max_time: datetime | None
-
-
 class Appended(NamedTuple):
     """Units committed now, and those of which the table holds another version: they wait to be replaced."""
 
     committed: set[Unit]
     superseding: set[Unit]
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A table at one version (-1: it does not exist yet) and the files that are in it."""
-
-    version: int
-    files: tuple[DataFile, ...]
-
-    def overlapping(self, since: datetime | None, until: datetime | None) -> tuple[DataFile, ...]:
-        """The files that can hold a row with since <= time < until; one without statistics may hold any."""
-        return tuple(
-            file
-            for file in self.files
-            if (since is None or file.max_time is None or file.max_time >= since)
-            and (until is None or file.min_time is None or file.min_time < until)
-        )
 
 
 class Lake:
