@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 
 from ingest.lake.schema import Table
-from ingest.lake.tables import DataFile
+from ingest.lake.snapshot import DataFile
 
 
 def literal(text: str) -> str:

@@ -18,7 +18,8 @@ import pyarrow as pa
 from ingest.errors import LakeError, QueryError
 from ingest.lake.declarations import OBJECTS, ROLLUPS, SOURCE_TABLES, TABLES
 from ingest.lake.schema import Table
-from ingest.lake.tables import DataFile, Lake, Snapshot
+from ingest.lake.snapshot import DataFile, Snapshot
+from ingest.lake.tables import Lake
 from queries import statements
 from queries.names_file import GivenName, names_statement
 from queries.scans import moment, scan

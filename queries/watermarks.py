@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from ingest.lake.declarations import ALB_ACCESS, ALB_CONNECTION, LATTICE_ACCESS, OBJECTS, VPC_FLOW
-from ingest.lake.tables import Snapshot
+from ingest.lake.snapshot import Snapshot
 from queries.scans import literal, moment
 
 LAGS = {

@@ -42,6 +42,32 @@ def present(store: ObjectStore, table: str, uris: Collection[str], version: int 
     return {uri_of[row["key"]]: row["version"] for row in found}
 
 
+def claimed(store: ObjectStore, table: str) -> set[str]:
+    """Keys of the objects of which the newest that the table holds is a claim (`unit.Claim`)."""
+    rows = carried(store, table)
+    ever = pc.unique(rows.filter(pc.field("version") < 0).column("key"))
+    if not len(ever):
+        return set()
+    theirs = rows.filter(pc.is_in(rows.column("key"), value_set=ever)).to_pylist()
+    newest = {row["key"]: row["version"] for row in theirs}
+    return {key for key, version in newest.items() if version < 0}
+
+
+def since(store: ObjectStore, table: str, version: int) -> dict[str, int] | None:
+    """What commits after a version of the table carry, by key; None where the log no longer holds all of them."""
+    log = f"{table}/_delta_log/"
+    listed = (meta for chunk in obstore.list(store, log, offset=f"{log}{version:020d}.json") for meta in chunk)
+    files = {meta["path"].rsplit("/", 1)[-1]: meta for meta in listed}
+    commits = sorted(name for name in files if name.endswith(".json") and name[:20].isdigit())
+    if [int(name[:20]) for name in commits] != list(range(version + 1, version + 1 + len(commits))):
+        return None
+    found: dict[str, int] = {}
+    for name in commits:
+        rows = _remembered(store, log + name, str(files[name]), _in_commit).to_pylist()
+        found |= {row["key"]: row["version"] for row in rows}
+    return found
+
+
 def carried(store: ObjectStore, table: str, version: int = -1) -> pa.Table:
     """What the commits of the table carry: a row (key, version, ms since 1970) each, oldest first.
 

@@ -28,7 +28,7 @@ from ingest.lake.declarations import OBJECTS
 from ingest.lake.statements import sql
 from ingest.lake.store import open_store
 from ingest.lake.tables import Lake, Stream, StreamOf
-from ingest.lake.unit import Unit
+from ingest.lake.unit import Claim, Unit, key_of
 
 _MILLISECOND = timedelta(milliseconds=1)
 """Statistics of files that delta-rs wrote are cut to it."""
@@ -167,18 +167,21 @@ def _of(lake: Lake) -> _Known:
 def unknown(lake: Lake, uris: Sequence[str], etags: Sequence[str]) -> dict[int, bool]:
     """Indices of the objects (URI and ETag, pairwise) that the ledger does not hold, in the given order.
 
-    The value tells whether the ledger holds another version of the object: it was rewritten since.
+    The value tells whether the ledger holds another version of the object: it was rewritten since. The version that it
+    names counts for another one while the object is claimed: a crash may have cut off its replacement.
     """
     if not uris:
         return {}
     listed = pa.table({"log_object": list(uris), "etag": list(etags), "at": np.arange(len(uris))})
     same_version = _of(lake).look_up(lake, listed)
+    if any(same_version.values()) and (claimed := lake.claimed()):
+        same_version = {at: same and key_of(uris[at]) not in claimed for at, same in same_version.items()}
     return {at: at in same_version for at in range(len(uris)) if not same_version.get(at)}
 
 
-def replace(lake: Lake, units: Collection[Unit], rows_of: StreamOf) -> None:
-    """Put new rows in the place of these units' objects' rows; `rows_of` gives those of a subset."""
-    lake.replace(OBJECTS, units, rows_of, partial(_within, lake))
+def replace(lake: Lake, claim: Claim, rows_of: StreamOf) -> set[Unit]:
+    """Put new rows in the place of the claimed objects' rows, of those still claimed; `rows_of` gives a subset's."""
+    return lake.replace(OBJECTS, claim, rows_of, partial(_within, lake))
 
 
 def _within(lake: Lake, handle: DeltaTable, units: set[Unit], rows: Stream) -> str | None:

@@ -108,7 +108,8 @@ def _pending(lake: Lake, rollup: Table, ledger: DeltaTable, sources: Handles, da
     for table, source in sources.items():
         objects = _objects_of(source, table, day)
         finished = _in_ledger(ledger, objects)
-        counted = guards.present(store, rollup.name, objects)
+        said = guards.present(store, rollup.name, objects)
+        counted = {uri: version for uri, version in said.items() if version >= 0}
         held = guards.present(store, table.name, objects)
         for uri, version in counted.items():
             if held.get(uri, finished.get(uri, version)) != version:
@@ -116,7 +117,7 @@ def _pending(lake: Lake, rollup: Table, ledger: DeltaTable, sources: Handles, da
                     f"lake {lake.uri}: {rollup.name}, day {day}: {uri} is being replaced by a newer version; "
                     "let that ingest finish (or run it again), then rebuild"
                 )
-        pending |= objects - counted.keys() - finished.keys()
+        pending |= (objects - said.keys() - finished.keys()) | (said.keys() - counted.keys())
     return pending
 
 
@@ -136,15 +137,21 @@ def recompute(sources: Handles, day: date, without: Collection[str] = ()) -> dic
     )
 
 
-def contributed(sources: Handles, uris: Collection[str], days: Days | None) -> dict[str, pa.Table]:
-    """What the rows that the sources hold of some objects add to the rollups; `days` are those they can lie in."""
-    theirs = pc.field("log_object").isin(sorted(uris))
+def contributed(sources: Handles, objects: Mapping[Table, Collection[str]], days: Days | None) -> dict[str, pa.Table]:
+    """What the rows that each source holds of some objects add to the rollups; `days` are those they can lie in."""
+    within = pc.scalar(True)
     if days is not None:
-        theirs &= (pc.field("day") >= pa.scalar(days[0], pa.date32())) & (
+        within = (pc.field("day") >= pa.scalar(days[0], pa.date32())) & (
             pc.field("day") <= pa.scalar(days[1], pa.date32())
         )
     return count_rows(
-        (table, contents.batches(contents.dataset(handle, table, *(days or ())), theirs))
+        (
+            table,
+            contents.batches(
+                contents.dataset(handle, table, *(days or ())),
+                pc.field("log_object").isin(sorted(objects[table])) & within,
+            ),
+        )
         for table, handle in sources.items()
     )
 

@@ -1,7 +1,8 @@
 """Guards of half-finished objects are kept for as long as these are not finished.
 
 A guard is needed from an object's first commit until its row in the ledger: seconds, unless a crash came in between.
-Delta forgets guards after three days, when it writes a checkpoint, so that logs stay small. What a crash left
+That row may be of an older version: whoever replaces an object claims it first, and while it is claimed it is not
+finished. Delta forgets guards after three days, when it writes a checkpoint, so that logs stay small. What a crash left
 unfinished is therefore committed once more, with today's date, before a checkpoint could forget it: by every vacuum and
 compaction, and by an ingest that starts after a pause.
 """
@@ -12,6 +13,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import duckdb
+import pyarrow as pa
 from deltalake import CommitProperties, Transaction
 from deltalake.exceptions import CommitFailedError
 
@@ -22,7 +24,7 @@ from ingest.lake.statements import sql
 from ingest.lake.store import open_store
 from ingest.lake.tables import Lake
 
-GUARDED = (*SOURCE_TABLES, REJECTS, *ROLLUPS)
+GUARDED = (*SOURCE_TABLES, REJECTS, *ROLLUPS, OBJECTS)
 _OLD = timedelta(days=1)
 _PAUSE = timedelta(hours=12)
 _MARGIN = timedelta(hours=1)
@@ -37,7 +39,7 @@ def renew_after_pause(lake: Lake) -> int:
 
 
 def renew(lake: Lake, table: Table) -> int:
-    """Commit again the guards of a table that are a day old and whose objects the ledger lacks; how many."""
+    """Commit again the guards of a table that are a day old and whose objects are not finished; how many."""
     handle = lake.open(table)
     if handle is None:
         return 0
@@ -69,7 +71,8 @@ def _unfinished(lake: Lake, table: Table) -> list[tuple[str, int]]:
     ledger = lake.open(OBJECTS)
     since = datetime.fromtimestamp(min(times) / 1000, UTC) - _MARGIN
     with duckdb.connect() as connection:
-        connection.register("carried", carried)
+        connection.register("carried", carried.append_column("place", pa.array(range(carried.num_rows), pa.int64())))
+        connection.register("claimed", pa.table({"key": pa.array(sorted(lake.claimed()), pa.string())}))
         if ledger is None:
             connection.register("recent", OBJECTS.empty())
         else:

@@ -1,16 +1,16 @@
 """The lake's Delta tables: snapshots for readers, and the only functions that write source objects' rows.
 
-Nothing reads the lake by globbing (orphans of refused commits lie in the folders). `append`, `correct` and `replace`
-put the source objects' versions into the same Delta commit as their rows, so that an object is in a table once or not
-at all, whatever is killed or races.
+Nothing reads the lake by globbing (orphans of refused commits lie in the folders). `append`, `replace` and `count` put
+the source objects' versions into the same Delta commit as their rows, so that an object is in a table once or not at
+all, whatever is killed or races. Who replaces an object claims it first (docs/decisions/0014).
 """
 
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -24,11 +24,13 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from ingest.errors import LakeError
 from ingest.lake import files, guards
+from ingest.lake.declarations import OBJECTS
 from ingest.lake.handles import Handles
 from ingest.lake.schema import Table
 from ingest.lake.seeding import seed
+from ingest.lake.snapshot import DataFile, Snapshot
 from ingest.lake.store import is_remote, normalise, open_store
-from ingest.lake.unit import Unit
+from ingest.lake.unit import Claim, Unit
 
 _CONFIGURATION = {
     # Every checkpoint repeats the guards; docs/decisions/0004 says how long they are needed and what they cost.
@@ -40,6 +42,7 @@ _ATTEMPTS = 30
 
 T = TypeVar("T")
 RowsOf = Callable[[set[Unit]], pa.Table]
+OldRowsOf = Callable[[Mapping[Unit, int | None]], pa.Table]
 FilesOf = Callable[[set[Unit]], list[AddAction | RemoveAction]]
 Days = tuple[date, date]
 Stream = pa.Table | pa.RecordBatchReader
@@ -47,44 +50,11 @@ StreamOf = Callable[[set[Unit]], Stream]
 Within = Callable[[DeltaTable, set[Unit], Stream], str | None]
 
 
-@dataclass(frozen=True)
-class DataFile:
-    """One Parquet file of a snapshot: its absolute path or s3:// URI, and what Delta knows of it.
-
-    `schema_version` 0: some earlier version or the current one, so its columns are known once it is opened.
-    """
-
-    uri: str
-    rows: int
-    size: int
-    day: date | None
-    schema_version: int
-    min_time: datetime | None
-    max_time: datetime | None
-
-
 class Appended(NamedTuple):
     """Units committed now, and those of which the table holds another version: they wait to be replaced."""
 
     committed: set[Unit]
     superseding: set[Unit]
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A table at one version (-1: it does not exist yet) and the files that are in it."""
-
-    version: int
-    files: tuple[DataFile, ...]
-
-    def overlapping(self, since: datetime | None, until: datetime | None) -> tuple[DataFile, ...]:
-        """The files that can hold a row with since <= time < until; one without statistics may hold any."""
-        return tuple(
-            file
-            for file in self.files
-            if (since is None or file.max_time is None or file.max_time >= since)
-            and (until is None or file.min_time is None or file.min_time < until)
-        )
 
 
 class Lake:
@@ -168,58 +138,94 @@ class Lake:
             held = self.held(table, units, handle.version())
             missing = {unit for unit in units if unit.uri not in held}
             if missing:
-                self._add(handle, table, missing, rows_of(missing), files_of(missing))
+                self._add(handle, table, _carrying(missing), rows_of(missing), files_of(missing))
         return Appended(missing, {unit for unit in units if held.get(unit.uri, unit.version) != unit.version})
 
-    def correct(
-        self, table: Table, units: Collection[Unit], complete: Collection[Unit], rows_of: RowsOf, old_rows_of: RowsOf
-    ) -> None:
-        """Append the rows of replaced units to a rollup, and take back what their old versions had contributed.
+    def claim(self, units: Collection[Unit]) -> Claim:
+        """Take these units' objects over from whoever is replacing them, in one commit to the ledger's log.
 
-        `old_rows_of` gives the old contributions of a subset of the units; they are appended with their measures
-        negated, in the same commit. An old version contributed when the table says so, or when the ledger did: those
-        units are `complete`. A unit whose version the table holds already is left alone.
+        Units that the ledger names already are finished and left out. Of several claims on an object the last holds:
+        what is written under an earlier one from then on is refused.
         """
-        self._insist(table, self._correct_once, table, set(units), set(complete), rows_of, old_rows_of)
+        return self._insist(OBJECTS, self._claim_once, set(units))
 
-    def _correct_once(
-        self, table: Table, units: set[Unit], complete: set[Unit], rows_of: RowsOf, old_rows_of: RowsOf
-    ) -> None:
-        with self._writable(table) as handle:
-            held = self.held(table, units, handle.version())
-            missing = {unit for unit in units if held.get(unit.uri) != unit.version}
-            if missing:
-                contributed = {unit for unit in missing if unit.uri in held} | (complete & missing)
-                taken_back = _negated(table, old_rows_of(contributed))
-                self._add(handle, table, missing, pa.concat_tables([rows_of(missing), taken_back]))
+    def _claim_once(self, units: set[Unit]) -> Claim:
+        with self._writable(OBJECTS) as handle:
+            held = self.held(OBJECTS, units, handle.version())
+            wanted = frozenset(unit for unit in units if held.get(unit.uri) != unit.version)
+            claim = Claim(wanted, -1 - (uuid.uuid4().int >> 66), handle.version())
+            if wanted:
+                self._add(handle, OBJECTS, _claiming(wanted, claim), OBJECTS.empty())
+            return claim
 
-    def replace(
-        self, table: Table, units: Collection[Unit], rows_of: StreamOf, within: Within = lambda *_: None
-    ) -> None:
-        """Put the rows of these units in the place of every row of their objects, in one commit.
+    def claimed(self) -> set[str]:
+        """Keys of the objects that somebody began to replace and has not finished."""
+        return guards.claimed(open_store(self.uri, self.storage), OBJECTS.name)
 
-        For tables with a column `log_object`; a unit may have no rows any more. A unit whose version the table holds
-        already is left alone. `within` gives, for a handle, some of the units and their new rows, a condition that
-        these rows meet and all that the handle's version holds of their objects: other rows are not looked at.
+    def _kept(self, claim: Claim) -> set[Unit]:
+        """Those of the claim's units that nobody has claimed since.
+
+        Asked when the handle that is written with is open: what a later claim does to the table is then refused by
+        delta-rs or comes after this commit.
         """
-        self._insist(table, self._replace_once, table, set(units), rows_of, within)
+        since = guards.since(open_store(self.uri, self.storage), OBJECTS.name, claim.since)
+        return {unit for unit in claim.units if since is not None and since.get(unit.key) == claim.number}
 
-    def _replace_once(self, table: Table, units: set[Unit], rows_of: StreamOf, within: Within) -> None:
+    def take_back(self, rollup: Table, claim: Claim, complete: Collection[Unit], old_rows_of: OldRowsOf) -> None:
+        """Leave nothing in a rollup of what it counts of the claimed objects.
+
+        A rollup that says nothing of an object counts it when the ledger held it: those units are `complete`.
+        `old_rows_of` gives what the rollup counts of a subset, each with the version that it counts (None: it does not
+        say); they are appended with their measures negated.
+        """
+        self._insist(rollup, self._take_back_once, rollup, claim, set(complete), old_rows_of)
+
+    def _take_back_once(self, rollup: Table, claim: Claim, complete: set[Unit], old_rows_of: OldRowsOf) -> None:
+        with self._writable(rollup) as handle:
+            held = self.held(rollup, claim.units, handle.version())
+            kept = self._kept(claim)
+            counted = {
+                unit: held.get(unit.uri) for unit in kept if held.get(unit.uri, 0 if unit in complete else -1) >= 0
+            }
+            if kept:
+                self._add(handle, rollup, _claiming(kept, claim), _negated(rollup, old_rows_of(counted)))
+
+    def count(self, rollup: Table, claim: Claim, rows_of: RowsOf) -> None:
+        """Append to a rollup what the claimed units add to it, after `take_back`."""
+        self._insist(rollup, self._count_once, rollup, claim, rows_of)
+
+    def _count_once(self, rollup: Table, claim: Claim, rows_of: RowsOf) -> None:
+        with self._writable(rollup) as handle:
+            held = self.held(rollup, claim.units, handle.version())
+            kept = {unit for unit in self._kept(claim) if held.get(unit.uri) == claim.number}
+            if kept:
+                self._add(handle, rollup, _carrying(kept), rows_of(kept))
+
+    def replace(self, table: Table, claim: Claim, rows_of: StreamOf, within: Within = lambda *_: None) -> set[Unit]:
+        """Put the rows of the claimed units in the place of every row of their objects, in one commit; the units.
+
+        For tables with a column `log_object`; a unit may have no rows any more. `within` gives, for a handle, some of
+        the units and their new rows, a condition that these rows meet and all that the handle's version holds of their
+        objects: other rows are not looked at.
+        """
+        return self._insist(table, self._replace_once, table, claim, rows_of, within)
+
+    def _replace_once(self, table: Table, claim: Claim, rows_of: StreamOf, within: Within) -> set[Unit]:
         with self._writable(table) as handle:
-            held = self.held(table, units, handle.version())
-            missing = {unit for unit in units if held.get(unit.uri) != unit.version}
-            if missing:
-                rows = rows_of(missing)
-                objects = ", ".join("'" + unit.uri.replace("'", "''") + "'" for unit in sorted(missing))
-                condition = within(handle, missing, rows)
+            kept = self._kept(claim)
+            if kept:
+                rows = rows_of(kept)
+                objects = ", ".join("'" + unit.uri.replace("'", "''") + "'" for unit in sorted(kept))
+                condition = within(handle, kept, rows)
                 write_deltalake(
                     handle,
                     rows.cast(table.arrow) if isinstance(rows, pa.Table) else rows,
                     mode="overwrite",
                     predicate=f"log_object in ({objects})" + (f" and ({condition})" if condition else ""),
                     partition_by=[table.partition] if table.partition else None,
-                    commit_properties=_carrying(missing),
+                    commit_properties=_carrying(kept),
                 )
+            return kept
 
     def held(self, table: Table, units: Collection[Unit], version: int = -1) -> dict[str, int]:
         """Of these units' objects, those that commits of the table carry, with the version that it holds.
@@ -234,7 +240,7 @@ class Lake:
         self,
         handle: DeltaTable,
         table: Table,
-        units: set[Unit],
+        carrying: CommitProperties,
         rows: pa.Table,
         staged: Collection[AddAction | RemoveAction] = (),
     ) -> None:
@@ -243,7 +249,7 @@ class Lake:
             mode="append",
             schema=handle.schema(),
             partition_by=[table.partition] if table.partition else None,
-            commit_properties=_carrying(units),
+            commit_properties=carrying,
         )
 
     def rewrite(self, table: Table, update: Callable[[pa.Table], pa.Table]) -> None:
@@ -324,12 +330,16 @@ class Lake:
 
 
 def _carrying(units: Collection[Unit]) -> CommitProperties:
+    return _transactions({unit.key: unit.version for unit in units})
+
+
+def _claiming(units: Collection[Unit], claim: Claim) -> CommitProperties:
+    return _transactions(dict.fromkeys((unit.key for unit in units), claim.number))
+
+
+def _transactions(versions: Mapping[str, int]) -> CommitProperties:
     now = int(time.time() * 1000)
-    return CommitProperties(
-        app_transactions=[
-            Transaction(app_id=unit.key, version=unit.version, last_updated=now) for unit in sorted(units)
-        ]
-    )
+    return CommitProperties(app_transactions=[Transaction(key, versions[key], now) for key in sorted(versions)])
 
 
 def _negated(table: Table, rows: pa.Table) -> pa.Table:

@@ -38,6 +38,18 @@ class Unit(NamedTuple):
         return _version_of(self.etag, self.attempt)
 
 
+class Claim(NamedTuple):
+    """Units that one worker is about to replace (`Lake.claim`), all under one number of its own.
+
+    The number is less than 0, no version's. In the ledger's log it stands for "being replaced", in a rollup's for "of
+    this object nothing is counted". `since` is a version of the ledger from before the claim.
+    """
+
+    units: frozenset[Unit]
+    number: int
+    since: int
+
+
 @lru_cache(_REMEMBERED)
 def _version_of(etag: str, attempt: int) -> int:
     digest = hashlib.sha256(f"{etag}|{attempt}".encode()).digest()

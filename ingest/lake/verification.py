@@ -29,7 +29,8 @@ class Difference:
     """One thing that is not as it should be.
 
     `kind`: rows, rejects (an object's, against the ledger), repeated_lines, ledger_repeats, ledger_sum, not_in_ledger,
-    unfinished (guarded, not in the ledger), rollup (a day's measure, against the source rows), file_missing, file_size.
+    unfinished (guarded, not in the ledger; or begun to be replaced), rollup (a day's measure, against the source rows),
+    file_missing, file_size.
     """
 
     kind: str
@@ -82,6 +83,9 @@ def _object_differences(
         if table in (*SOURCE_TABLES, REJECTS, *ROLLUPS):
             connection.register("carried", guards.carried(store, table.name))
             connection.execute(sql("hold_guards"), {"table": table.name})
+    claimed = lake.claimed() if ledger else set()
+    connection.register("carried", pa.table({"key": pa.array(sorted(claimed), pa.string())}))
+    connection.execute(sql("hold_guards"), {"table": OBJECTS.name})
     cursor = connection.execute(sql("object_differences"))
     while rows := cursor.fetchmany(1_000):
         yield from (Difference(*row) for row in rows)

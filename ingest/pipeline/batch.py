@@ -29,14 +29,28 @@ from ingest.pipeline.gathered import Gathered
 from ingest.pipeline.outcome import Outcome
 
 
-def commit(lake: Lake, assembly: Assembly) -> None:
-    """Write everything the assembly holds; safe to repeat, and to race with another process doing the same."""
+def commit(lake: Lake, assembly: Assembly) -> set[Unit]:
+    """Write everything the assembly holds; safe to repeat, and to race with another process doing the same.
+
+    Returns the units that another process took over, with this or another version: they are not in the lake unless that
+    process finishes.
+    """
     gathered = Gathered(assembly.finish(), assembly.staging)
     outcomes = {unit_of(outcome): outcome for outcome in assembly.outcomes.values()}
     rewritten = {unit for unit, outcome in outcomes.items() if outcome.source.rewritten}
     superseding = _commit_new(lake, gathered, outcomes.keys() - rewritten)
-    replacement.replace(lake, gathered, rewritten | superseding, complete=rewritten)
-    _commit_ledger(lake, outcomes, rewritten | superseding)
+
+    def rows_of(units: set[Unit]) -> pa.Table:
+        return _ledger_rows([outcomes[unit] for unit in sorted(units)])
+
+    added = outcomes.keys() - rewritten - superseding
+    late = lake.append(OBJECTS, added, rows_of).superseding if added else set()
+    replaced = rewritten | superseding | late
+    if not replaced:
+        return set()
+    claim = lake.claim(replaced)
+    replacement.replace(lake, gathered, claim, complete=rewritten)
+    return set(claim.units) - ledger.replace(lake, claim, rows_of)
 
 
 def unit_of(outcome: Outcome) -> Unit:
@@ -70,15 +84,6 @@ def _append(
 
     with ThreadPoolExecutor(max(1, len(units)), thread_name_prefix="commit") as pool:
         return set().union(*pool.map(append, units))
-
-
-def _commit_ledger(lake: Lake, outcomes: Mapping[Unit, Outcome], replaced: Collection[Unit]) -> None:
-    def rows_of(units: set[Unit]) -> pa.Table:
-        return _ledger_rows([outcomes[unit] for unit in sorted(units)])
-
-    late = lake.append(OBJECTS, outcomes.keys() - replaced, rows_of).superseding
-    if late or replaced:
-        ledger.replace(lake, late | set(replaced), rows_of)
 
 
 def _ledger_rows(outcomes: list[Outcome]) -> pa.Table:

@@ -132,6 +132,7 @@ class Follower:
                 done = self._work(gathered, held)
                 total.add(done)
                 del total.failed[:-20]
+                total.overtaken.clear()
                 self.progress.done(done)
         total.seconds = monotonic() - started
         return total
@@ -195,7 +196,7 @@ class Follower:
             held.let_go(messages)
             self._tell(self.queue.release, messages)
             return Summary()
-        failed = {uri for uri, _ in done.failed}
+        failed = {uri for uri, _ in done.failed}.union(done.overtaken)
         finished = [message for message in messages if failed.isdisjoint(gathered.names[message.id])]
         held.let_go(messages)
         self._tell(self.queue.delete, finished)

@@ -19,6 +19,7 @@ from ingest.pipeline.run import Limits, Summary, ingest_batch
 from ingest.sources import Body, Source, SourceObject
 
 _ATTEMPT_DIGITS = 15
+_OVERTAKEN = "{}: another process began to replace it meanwhile"
 _EXPIRED = "{}: rows of it have expired, so what it gave to the rollups can no longer be taken back"
 
 
@@ -57,5 +58,6 @@ def replay(
     started = monotonic()
     for batch in batches([objects], limits.batch_objects, limits.batch_bytes):
         total.add(ingest_batch(lake, batch, read, rules, Event()))
+    total.failed += [(uri, _OVERTAKEN.format(uri)) for uri in total.overtaken]
     total.seconds = monotonic() - started
     return total

@@ -35,7 +35,9 @@ class StoppedError(Exception):
 class Summary:
     """What a run did; `failed` names every object that could not be read, with the reason.
 
-    `rules` counts what each drop and redaction rule touched, by its key and table.
+    `overtaken` names objects that another process began to replace meanwhile, with this or another version: they are
+    left to it, and are new to the next run if it did not finish. `rules` counts what each drop and redaction rule
+    touched, by its key and table.
     """
 
     objects: int = 0
@@ -46,6 +48,7 @@ class Summary:
     skipped: int = 0
     rules: Counter[str] = field(default_factory=Counter)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    overtaken: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def add(self, other: Summary) -> None:
@@ -58,6 +61,7 @@ class Summary:
         self.skipped += other.skipped
         self.rules += other.rules
         self.failed += other.failed
+        self.overtaken += other.overtaken
         self.seconds += other.seconds
 
 
@@ -147,8 +151,8 @@ def ingest_batch(lake: Lake, objects: Sequence[SourceObject], read: Read, rules:
     started = monotonic()
     result = Summary()
     for assembly in _assembled(lake, objects, read, rules, stop, result):
-        batches_.commit(lake, assembly)
-        _count(assembly, result)
+        overtaken = {unit.uri for unit in batches_.commit(lake, assembly)}
+        _count(assembly, overtaken, result)
     _log.info(
         "batch committed",
         objects=result.objects,
@@ -157,6 +161,7 @@ def ingest_batch(lake: Lake, objects: Sequence[SourceObject], read: Read, rules:
         rejects=result.rejects,
         dropped=result.dropped,
         failed=len(result.failed),
+        overtaken=len(result.overtaken),
         seconds=round(monotonic() - started, 2),
     )
     return result
@@ -213,9 +218,14 @@ def _told(failed: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return failed
 
 
-def _count(assembly: Assembly, result: Summary) -> None:
+def _count(assembly: Assembly, overtaken: set[str], result: Summary) -> None:
     result.rules += assembly.touched
+    result.overtaken += sorted(overtaken)
+    for uri in sorted(overtaken):
+        _log.info("object left to another process that began to replace it", object=uri)
     for outcome in assembly.outcomes.values():
+        if outcome.source.uri in overtaken:
+            continue
         result.objects += 1
         result.bytes += outcome.source.size
         result.rejects += outcome.rejects

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.schema import Column, Type
-from ingest.lake.tables import DataFile
+from ingest.lake.snapshot import DataFile
 from queries.scans import scan
 
 WIDER = replace(OBJECTS, columns=(*OBJECTS.columns, Column("added", Type.LONG, "New")), version=2)

@@ -17,7 +17,8 @@ from ingest.errors import QueryError
 from ingest.invocation import Invocation
 from ingest.lake.declarations import TABLES
 from ingest.lake.schema import Column, Table, Type
-from ingest.lake.tables import DataFile, Lake
+from ingest.lake.snapshot import DataFile
+from ingest.lake.tables import Lake
 from ingest.sources.s3_access import storage_options
 from queries import catalog
 from queries.scans import scan

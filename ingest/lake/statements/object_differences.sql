@@ -59,18 +59,21 @@ strangers as (
     group by h.log_object
 ),
 
--- Guards name an object by a hash of its URI (`unit.key_of`); rewrites and rebuilds of whole tables carry words.
+-- Guards name an object by a hash of its URI (`unit.key_of`); rewrites and rebuilds of whole tables carry words. What is
+-- guarded in the ledger itself is claimed: somebody began to replace it.
 unfinished as (
     select
         g.key,
-        any_value(s.log_object) as log_object,
+        any_value(coalesce(s.log_object, l.log_object)) as log_object,
         any_value(s.rows) as rows,
         string_agg(g."table", ', ' order by g."table") as tables
     from guarded as g
     left join strangers as s
         on left(sha256(s.log_object), 32) = g.key
+    left join ledger as l
+        on left(sha256(l.log_object), 32) = g.key
     where regexp_full_match(g.key, '[0-9a-f]{32}')
-        and not exists (select 1 from ledger as l where left(sha256(l.log_object), 32) = g.key)
+        and (l.log_object is null or g.key in (select c.key from guarded as c where c."table" = 'objects'))
     group by g.key
 ),
 
@@ -146,7 +149,7 @@ differences as (
         u.log_object,
         0,
         coalesce(u.rows, 0),
-        'committed to these tables but not to the ledger (guard ' || u.key
+        'committed to these tables but not, or not in this version, to the ledger (guard ' || u.key
             || '): an ingest is under way, or was killed; run it again'
     from unfinished as u
     where not exists (select 1 from expired as e where e."table" = 'objects')

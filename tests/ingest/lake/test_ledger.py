@@ -64,7 +64,7 @@ def test_a_replacement_rewrites_the_files_that_hold_an_old_row_and_no_other(lake
     before = {file.uri for file in lake.snapshot(OBJECTS).files}
     assert len(before) == FILES
     changed = [Unit("03/05", "new"), Unit("04/05", "new"), Unit("03/08", "new")]
-    ledger.replace(lake, changed, lambda wanted: rows(wanted, FIRST + timedelta(days=300)))
+    ledger.replace(lake, lake.claim(changed), lambda wanted: rows(wanted, FIRST + timedelta(days=300)))
     after = {file.uri for file in lake.snapshot(OBJECTS).files}
     # Files 5 and 8 are rewritten, and 6 and 7 lie between them in time.
     assert len(before & after) >= FILES - 4
@@ -75,9 +75,11 @@ def test_a_replacement_rewrites_the_files_that_hold_an_old_row_and_no_other(lake
 
 def test_a_replacement_finds_rows_that_its_process_does_not_know_of(lake: Lake) -> None:
     assert unknown(lake, [Unit("03/05", "new")]) == {0: True}
-    ledger.replace(Lake(lake.uri), [Unit("03/05", "second")], lambda wanted: rows(wanted, FIRST + timedelta(days=40)))
+    other = Lake(lake.uri)
+    second = other.claim([Unit("03/05", "second")])
+    ledger.replace(other, second, lambda wanted: rows(wanted, FIRST + timedelta(days=40)))
     # The first lake's handle and its hashes are of before; the new row lies in a file that it has not seen.
-    ledger.replace(lake, [Unit("03/05", "third"), Unit("x", "1")], lambda wanted: rows(wanted, FIRST))
+    ledger.replace(lake, lake.claim([Unit("03/05", "third"), Unit("x", "1")]), lambda wanted: rows(wanted, FIRST))
     found = {row["log_object"]: row["etag"] for row in lakes.rows(lake, "objects")}
     assert (len(lakes.rows(lake, "objects")), found["03/05"], found["x"]) == (FILES * ROWS + 1, "third", "1")
 
@@ -85,7 +87,7 @@ def test_a_replacement_finds_rows_that_its_process_does_not_know_of(lake: Lake) 
 def test_an_object_put_back_as_it_was_is_new_again(lake: Lake) -> None:
     [old] = [unit for unit in units(5) if unit.uri == "03/05"]
     assert unknown(lake, [old]) == {}
-    ledger.replace(lake, [Unit("03/05", "new")], lambda wanted: rows(wanted, FIRST + timedelta(days=40)))
+    ledger.replace(lake, lake.claim([Unit("03/05", "new")]), lambda wanted: rows(wanted, FIRST + timedelta(days=40)))
     others = sorted(unit for file in range(FILES) for unit in units(file) if unit != old)
     assert unknown(lake, [old, Unit("03/05", "new"), *others]) == {0: True}
 
@@ -93,6 +95,17 @@ def test_an_object_put_back_as_it_was_is_new_again(lake: Lake) -> None:
 def test_the_ledger_is_known_again_however_often_it_is_rewritten(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "_FEW", 0)
     for turn in range(4):
-        ledger.replace(lake, units(2, f"turn {turn}"), lambda wanted: rows(wanted, FIRST))
+        ledger.replace(lake, lake.claim(units(2, f"turn {turn}")), lambda wanted: rows(wanted, FIRST))
         listed = sorted(units(2, f"turn {turn}") | units(1))
         assert unknown(lake, [*listed, Unit("02/02", "old 2 2")]) == {2 * ROWS: True}
+
+
+def test_an_object_that_somebody_began_to_replace_is_not_finished_in_any_version(lake: Lake) -> None:
+    listed = sorted(units(5))
+    lake.claim([Unit("03/05", "new")])
+    # A crash here, and the object put back as it was: the ledger's ETag is the listed one.
+    assert unknown(lake, listed) == {3: True}
+    claim = lake.claim([listed[3]])
+    assert claim.units == {listed[3]}
+    assert ledger.replace(lake, claim, lambda wanted: rows(wanted, FIRST)) == {listed[3]}
+    assert unknown(lake, listed) == {}

@@ -145,7 +145,7 @@ def test_the_ledger_is_followed_through_appends_and_rewrites(tmp_path: Path) -> 
     lake.append(OBJECTS, {Unit("b", "1")}, lambda _: add("b", "1"))
     compaction.compact(lake, OBJECTS, DAY)
     assert ledger.unknown(lake, ["a", "b"], ["1", "1"]) == {}
-    lake.replace(OBJECTS, {Unit("a", "2")}, lambda _: add("a", "2"))
+    lake.replace(OBJECTS, lake.claim({Unit("a", "2")}), lambda _: add("a", "2"))
     # The old version is not known any more: an object that is put back as it was is new again.
     assert ledger.unknown(lake, ["a", "a", "b"], ["1", "2", "1"]) == {0: True}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from ingest.lake.declarations import CALL_MINUTES, FINDINGS, OBJECTS
 from ingest.lake.store import open_store
 from ingest.lake.tables import Lake
 from ingest.lake.unit import Unit, key_of
+from tests import lakes
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -64,37 +65,88 @@ def test_a_replaced_object_keeps_one_version(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
     lake.append(OBJECTS, units("a'b#1", "c#1"), ledger_rows)
     for _ in range(2):
-        lake.replace(OBJECTS, units("a'b#2", "new#1"), ledger_rows)
+        lake.replace(OBJECTS, lake.claim(units("a'b#2", "new#1")), ledger_rows)
     assert ids_in(lake) == {"a'b#2": 1, "c#1": 1, "new#1": 1}
 
 
-def test_a_correction_takes_the_old_contribution_back_once(tmp_path: Path) -> None:
+def minutes(requests: int) -> Callable[[Collection[Unit]], pa.Table]:
+    """So many requests a unit."""
+    row = {"minute": NOON, "requests": requests, "bytes_in": 0, "bytes_out": 0, "day": NOON.date()}
+    return lambda wanted: pa.Table.from_pylist([row] * len(wanted), schema=CALL_MINUTES.arrow)
+
+
+def requests_in(lake: Lake) -> Counter[int]:
+    return Counter(row["requests"] for row in lakes.rows(lake, "call_minutes", ["requests"]))
+
+
+def test_a_rollup_takes_the_old_contribution_back_once_and_counts_the_new_one_once(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
-
-    def minutes(requests: int) -> Callable[[set[Unit]], pa.Table]:
-        row = {"minute": NOON, "requests": requests, "bytes_in": 0, "bytes_out": 0, "day": NOON.date()}
-        return lambda wanted: pa.Table.from_pylist([row] * len(wanted), schema=CALL_MINUTES.arrow)
-
     lake.append(CALL_MINUTES, units("a#1"), minutes(5))
+    claim = lake.claim(units("a#2", "b#1"))
     for _ in range(2):
-        # b was never in the rollup: only a's five are taken back, and two new ones are counted a unit.
-        lake.correct(CALL_MINUTES, units("a#2", "b#1"), (), minutes(2), minutes(5))
-    handle = lake.open(CALL_MINUTES)
-    assert handle is not None
-    requests = handle.to_pyarrow_table(columns=["requests"]).column(0).to_pylist()
-    assert Counter(requests) == {5: 1, -5: 1, 2: 2}
+        # b was never in the rollup: only a's five are taken back.
+        lake.take_back(CALL_MINUTES, claim, (), minutes(5))
+    assert requests_in(lake) == {5: 1, -5: 1}
+    for _ in range(2):
+        lake.count(CALL_MINUTES, claim, minutes(2))
+    assert requests_in(lake) == {5: 1, -5: 1, 2: 2}
 
 
 def test_a_complete_object_whose_guard_expired_is_taken_back_too(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
-    asked: list[set[Unit]] = []
+    asked: list[Mapping[Unit, int | None]] = []
 
-    def old(wanted: set[Unit]) -> pa.Table:
-        asked.append(wanted)
+    def old(counted: Mapping[Unit, int | None]) -> pa.Table:
+        asked.append(counted)
         return CALL_MINUTES.empty()
 
-    lake.correct(CALL_MINUTES, units("a#2", "b#1"), units("a#2"), lambda _: CALL_MINUTES.empty(), old)
-    assert asked == [units("a#2")]
+    [a] = units("a#2")
+    lake.take_back(CALL_MINUTES, lake.claim(units("a#2", "b#1")), {a}, old)
+    assert asked == [{a: None}]
+
+
+def test_whoever_claimed_last_goes_on_and_the_others_write_nothing_more(tmp_path: Path) -> None:
+    lake, other = Lake(str(tmp_path)), Lake(str(tmp_path))
+    lake.append(OBJECTS, units("a#1", "b#1"), ledger_rows)
+    lake.append(CALL_MINUTES, units("a#1"), minutes(5))
+    first = lake.claim(units("a#2", "b#2"))
+    second = other.claim(units("a#3"))
+    lake.take_back(CALL_MINUTES, first, (), minutes(5))
+    lake.count(CALL_MINUTES, first, minutes(2))
+    # b's two alone: a is the other's.
+    assert requests_in(lake) == {5: 1, 2: 1}
+    assert lake.replace(OBJECTS, first, ledger_rows) == units("b#2")
+    other.take_back(CALL_MINUTES, second, (), minutes(5))
+    other.count(CALL_MINUTES, second, minutes(3))
+    assert requests_in(lake) == {5: 1, -5: 1, 2: 1, 3: 1}
+    assert other.replace(OBJECTS, second, ledger_rows) == units("a#3")
+    assert ids_in(lake) == {"a#3": 1, "b#2": 1}
+    # What the ledger names is finished.
+    assert lake.claim(units("a#3", "b#3")).units == units("b#3")
+
+
+def test_a_claim_made_between_the_look_at_it_and_the_commit_comes_after(tmp_path: Path) -> None:
+    lake, other = Lake(str(tmp_path)), Lake(str(tmp_path))
+    lake.append(CALL_MINUTES, units("a#1"), minutes(5))
+    first = lake.claim(units("a#2"))
+
+    def old(counted: Mapping[Unit, int | None]) -> pa.Table:
+        """The other claims and takes back first."""
+        other.take_back(CALL_MINUTES, other.claim(units("a#3")), (), minutes(5))
+        return minutes(5)(counted)
+
+    lake.take_back(CALL_MINUTES, first, (), old)
+    assert requests_in(lake) == {5: 1, -5: 1}
+
+
+def test_a_claim_whose_log_is_no_longer_whole_holds_nothing(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    claim = lake.claim(units("a#1"))
+    for path in (tmp_path / "objects" / "_delta_log").glob(f"{claim.since + 1:020}.json"):
+        path.unlink()
+    lake.append(CALL_MINUTES, units("b#1"), minutes(5))
+    lake.count(CALL_MINUTES, claim, minutes(2))
+    assert requests_in(lake) == {5: 1}
 
 
 def test_versions_are_known_across_checkpoints(tmp_path: Path) -> None:
@@ -112,7 +164,7 @@ def test_bulk_look_up_agrees_with_delta(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
     for n in range(23):
         lake.append(OBJECTS, units(f"{n}#1", f"x{n}#2"), ledger_rows)
-    lake.replace(OBJECTS, units("7#3"), ledger_rows)
+    lake.replace(OBJECTS, lake.claim(units("7#3")), ledger_rows)
     asked = {f"{prefix}{n}" for n in range(30) for prefix in ("", "x", "y")}
     handle = DeltaTable(lake.table_uri(OBJECTS))
     one_by_one = {uri: handle.transaction_version(key_of(uri)) for uri in asked}

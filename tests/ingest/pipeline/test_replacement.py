@@ -42,16 +42,17 @@ def test_old_rows_are_read_once_and_again_when_one_of_their_objects_changes(
 
     monkeypatch.setattr(replacement, "contributed", contributed)
     old = replacement._OldRows(lake)
-    asked = {Unit(first, "new"), Unit(second, "new")}
+    asked: dict[Unit, int | None] = {Unit(first, "new"): None, Unit(second, "new"): None}
     # Three requests an object, each of which saw the target once.
     for rollup in (CALL_MINUTES, ENDPOINT_HOURS, CALL_MINUTES):
-        assert counted(rollup, old.added_to(rollup, asked)) == 6
+        assert counted(rollup, old.counted_by(rollup, asked)) == 6
     assert len(read) == 1
-    lake.replace(LATTICE_ACCESS, {Unit(third, "other")}, lambda _: LATTICE_ACCESS.empty())
-    assert counted(CALL_MINUTES, old.added_to(CALL_MINUTES, asked)) == 6
+    lake.replace(LATTICE_ACCESS, lake.claim({Unit(third, "other")}), lambda _: LATTICE_ACCESS.empty())
+    assert counted(CALL_MINUTES, old.counted_by(CALL_MINUTES, asked)) == 6
     assert len(read) == 1
     # Another process was faster with a version of one line.
-    Lake(lake.uri).replace(LATTICE_ACCESS, {Unit(first, "other")}, lambda _: line)
-    assert counted(CALL_MINUTES, old.added_to(CALL_MINUTES, asked)) == 4
+    other = Lake(lake.uri)
+    other.replace(LATTICE_ACCESS, other.claim({Unit(first, "other")}), lambda _: line)
+    assert counted(CALL_MINUTES, old.counted_by(CALL_MINUTES, asked)) == 4
     assert len(read) == 2
-    assert counted(CALL_MINUTES, old.added_to(CALL_MINUTES, {Unit(second, "new")})) == 3
+    assert counted(CALL_MINUTES, old.counted_by(CALL_MINUTES, {Unit(second, "new"): None})) == 3
