@@ -153,6 +153,7 @@ def contributed(sources: Handles, objects: Mapping[Table, Collection[str]], days
             ),
         )
         for table, handle in sources.items()
+        if objects[table]
     )
 
 
