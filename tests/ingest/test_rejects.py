@@ -65,10 +65,10 @@ def test_a_replay_that_is_killed_is_finished_by_the_next(logs: Path, tmp_path: P
     with pytest.MonkeyPatch.context() as patch:
         without_flows(patch)
         lake = lakes.ingested(logs, tmp_path / "lake")
-    for allowed in range(1, 12):
+    for allowed in range(1, 21):
         with pytest.MonkeyPatch.context() as patch:
             left = iter(range(allowed))
-            for name in ("append", "correct", "replace"):
+            for name in ("append", "claim", "take_back", "replace", "count"):
                 patch.setattr(Lake, name, _stopping(getattr(Lake, name), left))
             with pytest.raises(KeyboardInterrupt):
                 read_again(lake)
