@@ -7,10 +7,13 @@ whoever finds the rollup finds it complete. Two that make it at once: one is ref
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import obstore
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake import Schema as DeltaSchema
@@ -24,31 +27,35 @@ _MEMORY_LIMIT = "1GiB"
 _OWN_SETTINGS = "eastwest."
 
 
+FIRST_COMMIT = "_delta_log/00000000000000000000.json"
+
+
 def seed(
-    uri: str,
     rollup: Table,
     base: Table,
     open_base: Callable[[], DeltaTable],
     store: ObjectStore,
     configuration: Mapping[str, str],
-    storage: Mapping[str, str] | None,
 ) -> None:
-    """Make the rollup at `uri` from all that `base` holds. Raises what delta-rs raises when it exists by now."""
+    """Make the rollup, below `store`'s root, from all that `base` holds; AlreadyExistsError when it exists by now."""
     handle, carried = _settled(base, open_base, store)
     added: list[Any] = [
         action for rows in _counted(rollup, base, handle) for action in files.write(store, rollup, rows)
     ]
     inherited = {key: value for key, value in handle.metadata().configuration.items() if key.startswith(_OWN_SETTINGS)}
-    create_table_with_add_actions(
-        uri,
-        schema=DeltaSchema.from_arrow(rollup.arrow),
-        add_actions=added,
-        mode="error",
-        partition_by=[rollup.partition] if rollup.partition else None,
-        configuration={**configuration, **inherited},
-        storage_options=dict(storage) if storage else None,
-        commit_properties=CommitProperties(app_transactions=carried),
-    )
+    with tempfile.TemporaryDirectory(prefix="eastwest-") as folder:
+        create_table_with_add_actions(
+            folder,
+            schema=DeltaSchema.from_arrow(rollup.arrow),
+            add_actions=added,
+            mode="error",
+            partition_by=[rollup.partition] if rollup.partition else None,
+            configuration={**configuration, **inherited},
+            commit_properties=CommitProperties(app_transactions=carried),
+        )
+        commit = (Path(folder) / FIRST_COMMIT).read_bytes()
+    # delta-rs would make it version 1 where another writer was faster, and count that writer's objects twice.
+    obstore.put(store, f"{rollup.name}/{FIRST_COMMIT}", commit, mode="create")
 
 
 def _settled(

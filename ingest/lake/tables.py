@@ -326,7 +326,7 @@ class Lake:
             return DeltaTable(self.table_uri(base), storage_options=self.storage or None)
 
         store = open_store(self.uri, self.storage)
-        seed(self.table_uri(rollup), rollup, base, opened, store, _CONFIGURATION, self.storage)
+        seed(rollup, base, opened, store, _CONFIGURATION)
 
 
 def _carrying(units: Collection[Unit]) -> CommitProperties:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ingest.lake import compaction, rebuilding, verification
+from ingest.lake import compaction, rebuilding, seeding, verification
 from ingest.lake.declarations import CALL_MINUTES, EDGE_HOURS, EDGE_LATENCY_HOURS, ROLLUPS
 from ingest.lake.rebuilding import merge
 from ingest.lake.schema import Table
@@ -91,6 +91,24 @@ def test_an_object_between_two_commits_is_counted_once(logs: Path, tmp_path: Pat
     made = lake.append(EDGE_HOURS, {unit}, lambda _: EDGE_HOURS.empty())
     assert made.committed == set()
     assert lakes.counts(lake)["edge_hours"] == lakes.counts(lake)["call_minutes"] == 10
+
+
+def test_of_two_that_make_it_at_once_one_is_refused(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other is faster while this one still counts."""
+    lake = older(lakes.ingested(logs, tmp_path / "lake"))
+    settled = seeding._settled
+
+    def overtaken(*arguments: Any) -> Any:
+        found = settled(*arguments)
+        monkeypatch.undo()
+        Lake(lake.uri).create(EDGE_HOURS)
+        return found
+
+    monkeypatch.setattr(seeding, "_settled", overtaken)
+    assert lake.create(EDGE_HOURS).version() == 0
+    assert lakes.counts(lake)["edge_hours"] == lakes.counts(lake)["call_minutes"] == 9
 
 
 def test_where_something_was_taken_back_first_and_last_are_not_known(logs: Path, tmp_path: Path) -> None:
