@@ -1,10 +1,10 @@
 """JSON lines of one form: the same keys in the same order, texts where there are texts, whole numbers where numbers.
 
 A service writes its lines in one form, or in a few. Cut at every comma, all lines of a form give as many cells, each
-with its key and punctuation before its value. To cut and compare them takes half the time that a JSON parser with its
-checks does, and a line whose cells have the form's text around their values, byte for byte, and whose values hold no quote
-and no backslash is that JSON object and no other. Every other line (a comma in a value, a null) is left to the next
-form, and in the end to a JSON parser.
+with its key and punctuation before its value. To cut and compare them takes half the time of a JSON parser with its
+checks. A line whose cells have the form's text around their values, byte for byte, and whose values hold no quote and
+no backslash is that JSON object and no other. Every other line (a comma in a value, a null) is left to the next form,
+and in the end to a JSON parser.
 """
 
 from __future__ import annotations
