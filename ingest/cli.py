@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from ingest.allocation import keep_freed_memory
 from ingest.cli_follow import Following, parse_interval
 from ingest.cli_summary import print_summary
 from ingest.errors import SettingsError, SourceError
@@ -65,6 +66,7 @@ def ingest_command(
             opened = open_source(uri, settings)
             _print_plan(opened, target, _window(opened, target, settings, since, until, everything))
         return
+    keep_freed_memory()
     renew_after_pause(target)
     limits = Limits(settings.batch_objects, settings.batch_megabytes << 20, settings.workers)
     total = Summary()

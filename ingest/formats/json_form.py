@@ -86,7 +86,15 @@ def cut(lines: Lines, plain: Mask, repeating: Collection[str]) -> Iterator[Texts
         form = form_of(lines.data[lines.starts[chosen[0]] : lines.ends[chosen[0]] - 1])
         if form is not None:
             names = [cell.key for cell in form]
-            found = split(lines.only(left), names, longest=lines.longest, quoted=False, delimiter=",", nulls=())
+            found = split(
+                lines.only(left),
+                names,
+                longest=lines.longest,
+                quoted=False,
+                repeating=repeating,
+                delimiter=",",
+                nulls=(),
+            )
             texts = _texts(form, chosen[found.ours], found.columns, repeating)
             left[texts.at] = False
             yield texts
@@ -99,7 +107,7 @@ def _texts(form: Sequence[Cell], at: Indices, cut: Mapping[str, Any], repeating:
     columns = {}
     for cell in form:
         if cell.key in repeating:
-            columns[cell.key], strange = _repeating_values(cell, cut[cell.key].dictionary_encode())
+            columns[cell.key], strange = _repeating_values(cell, cut[cell.key])
         else:
             columns[cell.key], strange = _values(cell, cut[cell.key])
         if strange is not None:

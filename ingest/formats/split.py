@@ -17,6 +17,9 @@ from ingest.formats.scan import count_pairs
 _WINDOW = 1 << 18
 """Arrow cuts so many bytes at a time: what stays in the cache is cut twice as fast as a whole block."""
 
+_WINDOW_OF_DICTIONARIES = 1 << 20
+"""Each window begins its dictionaries anew."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -33,6 +36,8 @@ class Split:
 
 def has_hex(data: bytes) -> bool:
     """Whether there may be a number that begins with 0x, which Arrow reads and AWS never writes."""
+    if b"x" not in data and b"X" not in data:
+        return False
     return count_pairs(np.frombuffer(data, dtype=np.uint8), b"0x", ignoring=b"\0\x20") > 0
 
 
@@ -43,6 +48,7 @@ def split(
     longest: int,
     quoted: bool,
     numbers: Collection[str] = (),
+    repeating: Collection[str] = (),
     delimiter: str = " ",
     nulls: Sequence[str] = NULLS,
 ) -> Split:
@@ -53,6 +59,7 @@ def split(
     Quotes are taken off when `quoted`, else they are characters like any other. The data is valid UTF-8 without control
     characters, and every quote stands at a field's edge: that is the caller's to know. The columns `numbers` come as
     64-bit integers; ArrowInvalidError when one of them holds anything else (hexadecimal numbers pass: ask `has_hex`).
+    Those that are `repeating` come as dictionaries.
     """
     others: list[int] = []
     sizes: Counter[int] = Counter()
@@ -62,9 +69,14 @@ def split(
         sizes[row.actual_columns] += 1
         return "skip"
 
+    text = pa.string()
+    types = dict.fromkeys(names, text)
+    types |= dict.fromkeys(types.keys() & set(repeating), pa.dictionary(pa.int32(), text))
+    types |= dict.fromkeys(types.keys() & set(numbers), pa.int64())
+    window = max(_WINDOW_OF_DICTIONARIES if repeating else _WINDOW, longest + 1)
     found = csv.read_csv(
         pa.BufferReader(data),
-        read_options=csv.ReadOptions(column_names=list(names), use_threads=False, block_size=max(_WINDOW, longest + 1)),
+        read_options=csv.ReadOptions(column_names=list(names), use_threads=False, block_size=window),
         parse_options=csv.ParseOptions(
             delimiter=delimiter,
             quote_char='"' if quoted else False,
@@ -75,7 +87,7 @@ def split(
             invalid_row_handler=other,
         ),
         convert_options=csv.ConvertOptions(
-            column_types={name: pa.int64() if name in numbers else pa.string() for name in names},
+            column_types=types,
             null_values=list(nulls),
             strings_can_be_null=True,
             quoted_strings_can_be_null=True,

@@ -22,19 +22,19 @@ What AWS leaves open, and what is assumed here:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ingest.formats.arrow import ArrowInvalidError, pa
+from ingest.formats.arrow import ArrowInvalidError, pa, pc
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
-from ingest.formats.fields import DoubtfulNumbersError, Texts, in_order, plain_fields, row_schema, typed
-from ingest.formats.kinds import EPOCH, NULLS, PORT
+from ingest.formats.fields import DoubtfulNumbersError, Texts, in_order, plain_fields, repeating, row_schema, typed
+from ingest.formats.kinds import EPOCH, NULLS, PORT, either, mask_of
 from ingest.formats.lines import Lines, Mask
 from ingest.formats.object_key import ObjectKey
 from ingest.formats.parquet import read_parquet
-from ingest.formats.scan import pairs, positions
+from ingest.formats.scan import positions
 from ingest.formats.split import has_hex, split
 from ingest.formats.unsupported import unsupported
 from ingest.lake.declarations import VPC_FLOW
@@ -53,6 +53,8 @@ FIELDS = plain_fields(TABLE, srcport=PORT, dstport=PORT, start_time=EPOCH, end_t
 NUMBERS = frozenset(
     field.name for field in FIELDS if TABLE.column(field.columns[0]).type in (Type.INT, Type.LONG, Type.TIME)
 )
+REPEATING = repeating(FIELDS, TABLE)
+NULLS_WITHOUT_EMPTY = tuple(text for text in NULLS if text)
 KNOWN = frozenset(field.name for field in FIELDS)
 DEFAULT = (
     "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
@@ -129,7 +131,9 @@ def parse_flows(block: Block, *, careful: bool = False) -> Parsed:
     lines = Lines(block)
     names = block.layout.split()
     headers = _lines_that_are(lines, " ".join(names).encode())
-    plain = ~(lines.blank | headers | lines.odd | _odd(lines)) & bool(names and not careful)
+    plain = ~(lines.blank | headers | lines.odd) & bool(names and not careful)
+    if b"#" in lines.data:
+        plain &= ~lines.mask(positions(lines.bytes, ord("#")))
     rows, at, rejects = _read(lines, plain, names)
     read = np.zeros(len(lines), dtype=np.bool_)
     read[at] = True
@@ -155,12 +159,36 @@ def _read(lines: Lines, plain: Mask, names: Sequence[str]) -> tuple[Any, Indices
     data, at = lines.only(plain), np.flatnonzero(plain)
     if not has_hex(data):
         try:
-            found = split(data, names, longest=lines.longest, quoted=False, numbers=NUMBERS)
-            return typed(Texts(at[found.ours], _kept(found.columns)), FIELDS, TABLE)
+            return typed(_cut(data, at, names, lines.longest, NUMBERS), FIELDS, TABLE)
         except (ArrowInvalidError, DoubtfulNumbersError):
             pass
-    found = split(data, names, longest=lines.longest, quoted=False)
-    return typed(Texts(at[found.ours], _kept(found.columns)), FIELDS, TABLE)
+    return typed(_cut(data, at, names, lines.longest), FIELDS, TABLE)
+
+
+def _cut(data: bytes, at: Indices, names: Sequence[str], longest: int, numbers: Collection[str] = ()) -> Texts:
+    """The lines, of which `at` are the numbers, that have as many fields as there are names and none that is empty.
+
+    An empty field stands between two spaces, or beside one at the line's edge. ArrowInvalidError when one of the
+    `numbers` is none, or is empty.
+    """
+    found = split(
+        data, names, longest=longest, quoted=False, numbers=numbers, repeating=REPEATING, nulls=NULLS_WITHOUT_EMPTY
+    )
+    at, columns = at[found.ours], found.columns
+    empty = either(*map(_empty, columns.values()))
+    if empty is not None:
+        at, columns = at[~empty], {name: column.filter(pa.array(~empty)) for name, column in columns.items()}
+    return Texts(at, _kept(columns))
+
+
+def _empty(column: Any) -> Mask | None:
+    """Where a column's texts are empty; None when they are nowhere."""
+    if pa.types.is_integer(column.type):
+        return None
+    texts = column.dictionary if pa.types.is_dictionary(column.type) else column
+    if not pc.any(pc.equal(pc.binary_length(texts), 0)).as_py():
+        return None
+    return mask_of(pc.equal(column.cast(pa.string()), ""))
 
 
 def _kept(columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,18 +201,6 @@ def _lines_that_are(lines: Lines, text: bytes) -> Mask:
     mask = np.zeros(len(lines), dtype=np.bool_)
     same = [at for at in starts.tolist() if lines.data.startswith(text, int(lines.starts[at]))] if len(starts) else []
     mask[same] = True
-    return mask
-
-
-def _odd(lines: Lines) -> Mask:
-    """The lines that the fast reader would misread: with empty fields or comments."""
-    offsets = pairs(lines.bytes, b" \n", b" \n")
-    # A newline belongs to the line that it ends, and a space after it to the next.
-    mask = lines.mask(offsets[lines.bytes[offsets] != 10]) | lines.mask(offsets[lines.bytes[offsets] == 10] + 1)
-    if b"#" in lines.data:
-        mask |= lines.mask(positions(lines.bytes, ord("#")))
-    if lines.data.startswith(b" "):
-        mask[0] = True
     return mask
 
 

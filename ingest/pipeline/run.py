@@ -115,7 +115,7 @@ def ingest(
     running: set[Future[Summary]] = set()
     with ThreadPoolExecutor(limits.workers, thread_name_prefix="ingest") as pool:
         try:
-            for batch in batches(counted(), limits.batch_objects, limits.batch_bytes):
+            for batch in batches(counted(), limits.batch_objects, limits.batch_bytes, limits.workers):
                 if stopping.is_set():
                     break
                 running.add(pool.submit(ingest_batch, lake, batch, source.read, rules, stopping))

@@ -1,0 +1,60 @@
+"""How objects are cut into batches."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.pipeline.plan import batches
+from ingest.sources import SourceObject
+
+WHEN = datetime(2026, 3, 10, tzinfo=UTC)
+
+
+def objects(sizes: list[int]) -> list[SourceObject]:
+    return [SourceObject(f"s3://bucket/{i}", "etag", size, WHEN) for i, size in enumerate(sizes)]
+
+
+def sizes_of(sizes: list[int], workers: int) -> list[int]:
+    """Bytes of each batch of at most 1,000 objects and 100 bytes."""
+    return [sum(item.size for item in batch) for batch in batches([objects(sizes)], 1_000, 100, workers)]
+
+
+@given(st.lists(st.lists(st.integers(0, 300), max_size=40), max_size=4), st.integers(1, 7), st.integers(1, 4))
+def test_every_object_is_in_one_batch_in_order_and_none_is_too_large(
+    chunks: list[list[int]], max_objects: int, workers: int
+) -> None:
+    listed = [objects(sizes) for sizes in chunks]
+    found = list(batches(listed, max_objects, 100, workers))
+    assert [item for batch in found for item in batch] == [item for chunk in listed for item in chunk]
+    assert all(0 < len(batch) <= max_objects for batch in found)
+    assert all(len(batch) == 1 or sum(item.size for item in batch) <= 100 for batch in found)
+
+
+def test_one_worker_gets_full_batches() -> None:
+    assert sizes_of([20] * 12, workers=1) == [100, 100, 40]
+
+
+def test_of_several_workers_none_is_left_with_a_full_batch_at_the_end() -> None:
+    # 425 bytes in objects of 5. Two batches are held back, the last full one and 25 bytes: a quarter of 125 is 31, a
+    # quarter of the 95 left is less than the least, a quarter of a batch; so are those of 70 and 45, and 20 are left.
+    assert sizes_of([5] * 85, workers=2) == [100, 100, 100, 30, 25, 25, 25, 20]
+
+
+def test_what_is_little_more_than_the_least_batch_is_not_divided() -> None:
+    # A quarter of 100, and half of that again, is 37.5.
+    assert (sizes_of([7] * 5, workers=2), sizes_of([7] * 6, workers=2)) == ([35], [21, 21])
+
+
+def test_the_first_batches_come_before_the_listing_ends() -> None:
+    asked = []
+
+    def listing() -> object:
+        for chunk in range(10):
+            asked.append(chunk)
+            yield objects([100])
+
+    first = next(batches(listing(), 1_000, 100, workers=2))  # type: ignore[arg-type]
+    assert (len(first), len(asked)) == (1, 4)
