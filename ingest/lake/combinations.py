@@ -79,17 +79,34 @@ def combine(table: Table, rows: pa.Table, more: Iterable[Column] = (), first: in
     codes = np.zeros(rows.num_rows, dtype=np.int64)
     bound = 1
     for column in [*columns, *more]:
-        values, size = _codes(column)
-        if bound * size >= _LIMIT:
-            codes, bound = _codes(pa.array(codes))
-        codes = codes * size + values
-        bound *= size
+        codes, bound = _combined(codes, bound, column)
     numbers, count = _codes(pa.array(codes))
-    numbers += first - 1
-    firsts = np.zeros(count - 1, dtype=np.int64)
-    firsts[numbers[::-1] - first] = np.arange(rows.num_rows - 1, -1, -1)
-    numbered = _with_numbers(table, rows, numbers)
-    return Combinations(numbered, _examples(table, numbered, firsts), count - 1)
+    numbered = _with_numbers(table, rows, numbers + (first - 1))
+    return Combinations(numbered, _examples(table, numbered, _firsts(numbers - 1, count - 1)), count - 1)
+
+
+def first_alike(rows: pa.Table, columns: Iterable[str]) -> Column:
+    """For each row the place, from 0, of the first one that is the same in these columns."""
+    codes, bound = np.zeros(rows.num_rows, dtype=np.int64), 1
+    for name in columns:
+        codes, bound = _combined(codes, bound, rows.column(name))
+    numbers, count = _codes(pa.array(codes))
+    return pa.array(_firsts(numbers - 1, count - 1)[numbers - 1], pa.int32())
+
+
+def _combined(codes: Codes, bound: int, column: Column) -> tuple[Codes, int]:
+    """The codes, all below the bound, told further apart by a column; and their new bound."""
+    values, size = _codes(column)
+    if bound * size >= _LIMIT:
+        codes, bound = _codes(pa.array(codes))
+    return codes * size + values, bound * size
+
+
+def _firsts(numbers: Codes, count: int) -> Codes:
+    """Where each of the numbers, from 0, occurs first."""
+    firsts = np.zeros(count, dtype=np.int64)
+    firsts[numbers[::-1]] = np.arange(len(numbers) - 1, -1, -1)
+    return firsts
 
 
 def _examples(table: Table, rows: pa.Table, places: Codes) -> pa.Table:

@@ -174,7 +174,8 @@ def count_rows(readers: Iterable[tuple[Table, pa.RecordBatchReader]]) -> dict[st
     if waiting:
         found.append(rollups.roll_up(waiting))
     return {
-        rollup.name: merge(rollup, pa.concat_tables([rows[rollup.name] for rows in found])) for rollup in rollups.FEEDS
+        rollup.name: merge(rollup, pa.concat_tables([rows[rollup.name].cast(rollup.arrow) for rows in found]))
+        for rollup in rollups.FEEDS
     }
 
 

@@ -1,7 +1,8 @@
 """From a batch's source rows to the rows of the rollups.
 
 Rollups are additive: the rows of any split of a batch sum to those of the whole. What is counted how is said in
-`vocabulary/*.sql`; this module only runs it.
+`vocabulary/*.sql`; this module runs it. Requests are counted by the numbers of their combinations; the texts that a
+number stands for are looked up once it is counted, and stay a dictionary until they are written.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.lake import vocabulary
-from ingest.lake.combinations import Column, Combinations, combine
+from ingest.lake.combinations import Column, Combinations, combine, first_alike
 from ingest.lake.declarations import (
     ALB_ACCESS,
     ALB_CONNECTION,
@@ -30,6 +31,9 @@ from ingest.lake.declarations import (
 from ingest.lake.schema import Table
 
 _REQUESTS, _FACTS, _NUMBERED = "batch_requests", "batch_facts", "numbered_requests"
+_COMBINATION = "combination"
+_NUMBERS = {CALL_MINUTES: "minute_combination", CALL_HOURS: "hour_combination", EDGE_HOURS: "edge_combination"}
+"""Combinations that a rollup does not tell apart share its number, that of the first of them."""
 _NORMALISED = {LATTICE_ACCESS: "lattice_requests", ALB_ACCESS: "alb_requests"}
 FEEDS = {
     CALL_MINUTES: (LATTICE_ACCESS, ALB_ACCESS),
@@ -62,7 +66,7 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 
 def roll_up(rows: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
-    """Rows of the rollups, by table name, in their declared schemas.
+    """Rows of the rollups, by table name, in their declared columns as they are held.
 
     `rows` holds a batch's rows by source table (lineage columns and `day` included); tables that feed no rollup are
     ignored, missing ones are empty. Each thread keeps its connection: making one costs as much as 10,000 rows.
@@ -75,16 +79,18 @@ def roll_up(rows: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     try:
         for table, batch in given.items():
             used.register(table.name, batch)
-        if ENDPOINT_HOURS in fed:
-            _number(used, given)
-        return {rollup.name: _aggregate(used, rollup) if rollup in fed else rollup.empty() for rollup in FEEDS}
+        requests = _number(used, given) if ENDPOINT_HOURS in fed else None
+        return {
+            rollup.name: _count(used, rollup, requests) if rollup in fed else rollup.held.empty_table()
+            for rollup in FEEDS
+        }
     finally:
         for table in _SOURCES:
             used.register(table.name, table.empty())
 
 
-def _number(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Table]) -> None:
-    """Make the tables of the batch's combinations and of its rows as numbers."""
+def _number(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Table]) -> pa.Table:
+    """Make the tables of the batch's combinations and of its rows as numbers; the combinations, each at its number."""
     numbered: dict[Table, Combinations] = {}
     if LATTICE_ACCESS in given:
         rows = given[LATTICE_ACCESS]
@@ -97,10 +103,29 @@ def _number(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Tabl
     # A front door without rows is left out: planning its select takes as long as counting 10,000 rows.
     fed = [_NORMALISED[table] for table in numbered] or list(_NORMALISED.values())
     connection.execute(f"create or replace temp view {_NUMBERED} as from {' union all by name from '.join(fed)}")
-    for name, part in ((_REQUESTS, "examples"), (_FACTS, "rows")):
-        for table, combinations in numbered.items():
-            connection.register(table.name, getattr(combinations, part))
-        connection.execute(f"create or replace temp table {name} as {vocabulary.sql(name)}")
+    for table, combinations in numbered.items():
+        connection.register(table.name, combinations.examples)
+    requests = _held(connection.execute(vocabulary.sql(_REQUESTS)).to_arrow_table())
+    for rollup, name in _NUMBERS.items():
+        requests = requests.append_column(name, first_alike(requests, _told_by(rollup, requests)))
+    connection.register(_REQUESTS, requests)
+    for table, combinations in numbered.items():
+        connection.register(table.name, combinations.rows)
+    connection.execute(f"create or replace temp table {_FACTS} as {vocabulary.sql(_FACTS)}")
+    return requests
+
+
+def _held(rows: pa.Table) -> pa.Table:
+    """The rows with every text as a dictionary."""
+    arrays = [column.combine_chunks() for column in rows.columns]
+    return pa.table(
+        [array.dictionary_encode() if pa.types.is_string(array.type) else array for array in arrays], rows.column_names
+    )
+
+
+def _told_by(rollup: Table, requests: pa.Table) -> list[str]:
+    """The rollup's columns that the combination of a request tells."""
+    return [name for name in rollup.names if name in requests.column_names]
 
 
 def _subscriptions(rows: pa.Table) -> Column:
@@ -111,6 +136,14 @@ def _subscriptions(rows: pa.Table) -> Column:
     return told
 
 
-def _aggregate(connection: duckdb.DuckDBPyConnection, rollup: Table) -> pa.Table:
-    result = connection.execute(vocabulary.sql(rollup.name)).to_arrow_table()
-    return result.select(rollup.names).cast(rollup.arrow)
+def _count(connection: duckdb.DuckDBPyConnection, rollup: Table, requests: pa.Table | None) -> pa.Table:
+    """The rollup's rows; what requests are counted by is looked up."""
+    counted = connection.execute(vocabulary.sql(rollup.name)).to_arrow_table()
+    if requests is None or _COMBINATION not in counted.column_names:
+        return counted.select(rollup.names).cast(rollup.held)
+    # Rollups that add this one up count these rows.
+    connection.register(f"counted_{rollup.name}", counted)
+    places = counted.column(_COMBINATION).combine_chunks()
+    for name in _told_by(rollup, requests):
+        counted = counted.append_column(name, requests.column(name).combine_chunks().take(places))
+    return counted.select(rollup.names).cast(rollup.held)

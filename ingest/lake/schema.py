@@ -100,6 +100,11 @@ class Table:
         return pa.schema([pa.field(c.name, c.type.arrow, metadata={"comment": c.comment}) for c in self.columns])
 
     @property
+    def held(self) -> pa.Schema:
+        """The Arrow schema of rows until they are written: texts that repeat are dictionaries."""
+        return pa.schema([(column.name, column.held) for column in self.columns])
+
+    @property
     def file_columns(self) -> list[str]:
         """The columns inside a data file: all but the partition column, which is in its path."""
         return [name for name in self.names if name != self.partition]

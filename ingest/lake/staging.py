@@ -61,7 +61,7 @@ class Staging:
         counted = roll_up({table.name: rows})
         for rollup in ROLLUPS:
             if counted[rollup.name].num_rows:
-                both = pa.concat_tables([self.rolled(rollup, [uri]), counted[rollup.name]])
+                both = pa.concat_tables([self.rolled(rollup, [uri]), counted[rollup.name].cast(rollup.arrow)])
                 self._rolled[rollup.name, uri] = merge(rollup, both)
 
     def objects(self, table: Table) -> set[str]:

@@ -73,10 +73,11 @@ class Rolled:
     def of(self, table: Table, units: Collection[Unit]) -> pa.Table:
         """The rollup's rows of some of the units."""
         wanted = self.units & set(units)
-        found = table.empty()
+        found = table.held.empty_table()
         if wanted:
             found = (self._complete if wanted == self.units else self._roll_up(wanted))[table.name]
-        return pa.concat_tables([found, self._staging.rolled(table, _uris(units))]) if self._staging else found
+        staged = self._staging.rolled(table, _uris(units)) if self._staging else table.empty()
+        return pa.concat_tables([found.cast(table.arrow), staged]) if staged.num_rows else found
 
 
 def _uris(units: Collection[Unit]) -> list[str]:

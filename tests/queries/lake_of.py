@@ -178,7 +178,7 @@ def lake_of(folder: Path | str, given: Mapping[str, Sequence[Row]], storage: Map
             partition = TABLES[name].partition
             write_deltalake(
                 lake.table_uri(TABLES[name]),
-                rows,
+                rows.cast(TABLES[name].arrow),
                 mode="append",
                 partition_by=[partition] if partition else None,
                 storage_options=lake.storage or None,

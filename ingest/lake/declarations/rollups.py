@@ -5,10 +5,14 @@ Keyed on raw ids, never on display names; an object that is replaced first contr
 
 from ingest.lake.schema import Column, Table, Type
 
+
+def _text(name: str, about: str) -> Column:
+    return Column(name, Type.TEXT, about, repeats=True)
+
+
 _DAY = Column("day", Type.DATE, "Day of the row's time, UTC; the partition")
-_SUBSCRIPTION = Column(
+_SUBSCRIPTION = _text(
     "subscription",
-    Type.TEXT,
     "Whose access log subscription delivered it: network or service (both may deliver the same call); Lattice only",
 )
 
@@ -17,24 +21,23 @@ CALL_MINUTES = Table(
     "Requests per minute, caller, service and outcome",
     (
         Column("minute", Type.TIME, "Start of the minute"),
-        Column("front_door", Type.TEXT, "lattice or alb"),
-        Column("service", Type.TEXT, "Lattice service ARN, or the load balancer (elb)"),
-        Column("host", Type.TEXT, "Host asked for, where the request reached a target; else 'other'"),
-        Column("service_network", Type.TEXT, "Service network's ARN"),
-        Column("caller_principal", Type.TEXT, "Role or user ARN without the session"),
-        Column(
+        _text("front_door", "lattice or alb"),
+        _text("service", "Lattice service ARN, or the load balancer (elb)"),
+        _text("host", "Host asked for, where the request reached a target; else 'other'"),
+        _text("service_network", "Service network's ARN"),
+        _text("caller_principal", "Role or user ARN without the session"),
+        _text(
             "caller_key",
-            Type.TEXT,
             "The principal, else the certificate's subject, else vpc/ip for private addresses, else 'internet'",
         ),
-        Column("caller_account", Type.TEXT, "Account of the principal, else of the source VPC"),
-        Column("caller_vpc", Type.TEXT, "Source VPC, where the log says it"),
-        Column("target_group", Type.TEXT, "Target group's ARN"),
-        Column("kind", Type.TEXT, "http, grpc, websocket or tls"),
-        Column("outcome", Type.TEXT, "ok, client_error, denied, server_error or no_response"),
+        _text("caller_account", "Account of the principal, else of the source VPC"),
+        _text("caller_vpc", "Source VPC, where the log says it"),
+        _text("target_group", "Target group's ARN"),
+        _text("kind", "http, grpc, websocket or tls"),
+        _text("outcome", "ok, client_error, denied, server_error or no_response"),
         Column("status_class", Type.INT, "1 to 5: the status code's first digit"),
-        Column("auth_decision", Type.TEXT, "allowed, denied or not_evaluated"),
-        Column("denied_by", Type.TEXT, "Layer that refused; application for the application's own 403"),
+        _text("auth_decision", "allowed, denied or not_evaluated"),
+        _text("denied_by", "Layer that refused; application for the application's own 403"),
         Column("signed", Type.BOOL, "Whether the caller had a principal"),
         Column("ip_version", Type.INT, "4 or 6: the caller's address"),
         Column("requests", Type.LONG, "Requests"),
@@ -53,13 +56,13 @@ CALL_HOURS = Table(
     "Latency per hour in logarithmic buckets; kinds http and grpc only",
     (
         Column("hour", Type.TIME, "Start of the hour"),
-        Column("front_door", Type.TEXT, "lattice or alb"),
-        Column("service", Type.TEXT, "Lattice service ARN, or the load balancer (elb)"),
-        Column("host", Type.TEXT, "Host asked for, where the request reached a target; else 'other'"),
-        Column("caller_principal", Type.TEXT, "Role or user ARN without the session"),
-        Column("caller_key", Type.TEXT, "As in call_minutes"),
-        Column("target_group", Type.TEXT, "Target group's ARN"),
-        Column("part", Type.TEXT, "total, front_door, target or response"),
+        _text("front_door", "lattice or alb"),
+        _text("service", "Lattice service ARN, or the load balancer (elb)"),
+        _text("host", "Host asked for, where the request reached a target; else 'other'"),
+        _text("caller_principal", "Role or user ARN without the session"),
+        _text("caller_key", "As in call_minutes"),
+        _text("target_group", "Target group's ARN"),
+        _text("part", "total, front_door, target or response"),
         Column("bucket", Type.INT, "-1 for 0 ms or less, else floor(ln(ms) / ln(1.1))"),
         Column("requests", Type.LONG, "Requests in the bucket"),
         _SUBSCRIPTION,
@@ -75,11 +78,11 @@ EDGE_HOURS = Table(
     "Requests per hour, caller and service, with a count for each outcome: call_minutes added up",
     (
         Column("hour", Type.TIME, "Start of the hour"),
-        Column("front_door", Type.TEXT, "lattice or alb"),
-        Column("service", Type.TEXT, "Lattice service ARN, or the load balancer (elb)"),
-        Column("caller_principal", Type.TEXT, "Role or user ARN without the session"),
-        Column("caller_key", Type.TEXT, "As in call_minutes"),
-        Column("target_group", Type.TEXT, "Target group's ARN"),
+        _text("front_door", "lattice or alb"),
+        _text("service", "Lattice service ARN, or the load balancer (elb)"),
+        _text("caller_principal", "Role or user ARN without the session"),
+        _text("caller_key", "As in call_minutes"),
+        _text("target_group", "Target group's ARN"),
         Column("requests", Type.LONG, "Requests"),
         Column("ok", Type.LONG, "Of these, with outcome ok"),
         Column("client_errors", Type.LONG, "Of these, with outcome client_error"),
@@ -103,10 +106,10 @@ EDGE_LATENCY_HOURS = Table(
     "Latency of whole requests per hour, caller and service, eight buckets of call_hours a row",
     (
         Column("hour", Type.TIME, "Start of the hour"),
-        Column("front_door", Type.TEXT, "lattice or alb"),
-        Column("service", Type.TEXT, "Lattice service ARN, or the load balancer (elb)"),
-        Column("caller_key", Type.TEXT, "As in call_minutes"),
-        Column("target_group", Type.TEXT, "Target group's ARN"),
+        _text("front_door", "lattice or alb"),
+        _text("service", "Lattice service ARN, or the load balancer (elb)"),
+        _text("caller_key", "As in call_minutes"),
+        _text("target_group", "Target group's ARN"),
         Column("octave", Type.INT, "Which eight buckets: 8 * octave to 8 * octave + 7"),
         *(Column(f"n{n}", Type.LONG, f"Requests in bucket 8 * octave + {n}") for n in range(8)),
         _SUBSCRIPTION,

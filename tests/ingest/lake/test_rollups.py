@@ -323,7 +323,7 @@ def test_nodata_is_no_flow() -> None:
 
 def test_schemas_are_the_declared_ones_even_for_nothing() -> None:
     made = roll_up({})
-    assert {name: rows.schema for name, rows in made.items()} == {table.name: table.arrow for table in ROLLUPS}
+    assert {name: rows.schema for name, rows in made.items()} == {table.name: table.held for table in ROLLUPS}
 
 
 ADDRESSES = st.sampled_from(["10.0.0.1", "10.0.0.2", "203.0.113.5", "fd00::1", "169.254.171.3"])
