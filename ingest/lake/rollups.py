@@ -85,7 +85,7 @@ def roll_up(rows: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
             for rollup in FEEDS
         }
     finally:
-        for table in _SOURCES:
+        for table in given:
             used.register(table.name, table.empty())
 
 
@@ -102,7 +102,9 @@ def _number(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Tabl
         numbered[ALB_ACCESS] = combine(ALB_ACCESS, given[ALB_ACCESS], [hosts.column("host")], first=first)
     # A front door without rows is left out: planning its select takes as long as counting 10,000 rows.
     fed = [_NORMALISED[table] for table in numbered] or list(_NORMALISED.values())
-    connection.execute(f"create or replace temp view {_NUMBERED} as from {' union all by name from '.join(fed)}")
+    if getattr(_thread, "fed", None) != fed:
+        connection.execute(f"create or replace temp view {_NUMBERED} as from {' union all by name from '.join(fed)}")
+        _thread.fed = fed
     for table, combinations in numbered.items():
         connection.register(table.name, combinations.examples)
     requests = _held(connection.execute(vocabulary.sql(_REQUESTS)).to_arrow_table())

@@ -13,7 +13,7 @@ from ingest.sources import Source, SourceObject
 
 _LISTED_FIRST = 50_000
 _LISTED_AT_ONCE = 200_000
-_LEAST_SHARE = 1 / 4
+_LEAST_SHARE = 0.375
 """Of a full batch: the commits of a smaller one cost as much as its rows."""
 
 
@@ -45,39 +45,39 @@ def batches(
 ) -> Iterator[list[SourceObject]]:
     """Runs of objects of at most so many objects and stored bytes; a larger object is a batch of its own.
 
-    For several workers the last batches are smaller and smaller: none is left alone with a whole one.
+    For several workers the last batches are smaller: none is left alone with a whole one.
     """
-    full = _runs(chain.from_iterable(chunks), max_objects, max_bytes)
-    if workers == 1:
-        yield from full
-        return
+    limits = max_objects, max_bytes
     held: deque[list[SourceObject]] = deque()
-    for batch in full:
+    for batch in _runs(chain.from_iterable(chunks), limits):
         held.append(batch)
-        if len(held) > workers:
+        if len(held) > (workers if workers > 1 else 0):
             yield held.popleft()
     rest = list(chain.from_iterable(held))
+    parts = min(2 * workers, int(_fill(rest, limits) / _LEAST_SHARE))
     while rest:
-        share = _share(rest, max_objects, max_bytes, workers)
-        batch = next(_runs(rest, max(1, int(max_objects * share)), int(max_bytes * share)))
+        share = _fill(rest, limits) / max(1, parts)
+        batch = next(_runs(rest, limits, share))
         yield batch
-        rest = rest[len(batch) :]
+        rest, parts = rest[len(batch) :], parts - 1
 
 
-def _share(rest: Sequence[SourceObject], max_objects: int, max_bytes: int, workers: int) -> float:
-    """How much of a full batch is taken of the last objects."""
-    left = max(len(rest) / max_objects, sum(item.size for item in rest) / max_bytes)
-    return min(1.0, left if left <= 1.5 * _LEAST_SHARE else max(left / (2 * workers), _LEAST_SHARE))
+def _fill(items: Sequence[SourceObject], limits: tuple[int, int]) -> float:
+    """How much of a batch the objects are: 1 is a full one."""
+    return max(len(items) / limits[0], sum(item.size for item in items) / limits[1])
 
 
-def _runs(items: Iterable[SourceObject], max_objects: int, max_bytes: int) -> Iterator[list[SourceObject]]:
+def _runs(items: Iterable[SourceObject], limits: tuple[int, int], share: float = 1.0) -> Iterator[list[SourceObject]]:
+    """Runs of objects within the limits, each as near as can be to that share of a full batch."""
     batch: list[SourceObject] = []
-    size = 0
+    count = size = 0
     for item in items:
-        if batch and (len(batch) >= max_objects or size + item.size > max_bytes):
+        full = count + 1 > limits[0] or size + item.size > limits[1]
+        if batch and (full or max((count + 0.5) / limits[0], (size + item.size / 2) / limits[1]) > share):
             yield batch
-            batch, size = [], 0
+            batch, count, size = [], 0, 0
         batch.append(item)
+        count += 1
         size += item.size
     if batch:
         yield batch

@@ -38,14 +38,16 @@ def test_one_worker_gets_full_batches() -> None:
 
 
 def test_of_several_workers_none_is_left_with_a_full_batch_at_the_end() -> None:
-    # 425 bytes in objects of 5. Two batches are held back, the last full one and 25 bytes: a quarter of 125 is 31, a
-    # quarter of the 95 left is less than the least, a quarter of a batch; so are those of 70 and 45, and 20 are left.
-    assert sizes_of([5] * 85, workers=2) == [100, 100, 100, 30, 25, 25, 25, 20]
+    # 425 bytes in objects of 5. The last full batch and 25 bytes are held back: 125, three times 37.5 and a rest. A
+    # third is 41.7: 40 and half of the next object are more. Half of the 85 left is 42.5: 40 and half an object are not.
+    assert sizes_of([5] * 85, workers=2) == [100, 100, 100, 40, 45, 40]
+    # 200 are held back: five times 37.5, but two workers get four at most.
+    assert sizes_of([5] * 80, workers=2) == [100, 100, 50, 50, 50, 50]
 
 
-def test_what_is_little_more_than_the_least_batch_is_not_divided() -> None:
-    # A quarter of 100, and half of that again, is 37.5.
-    assert (sizes_of([7] * 5, workers=2), sizes_of([7] * 6, workers=2)) == ([35], [21, 21])
+def test_what_is_less_than_two_least_batches_is_not_divided() -> None:
+    # Twice three eighths of a batch are 75 bytes.
+    assert (sizes_of([5] * 14, workers=2), sizes_of([5] * 16, workers=2)) == ([70], [40, 40])
 
 
 def test_the_first_batches_come_before_the_listing_ends() -> None:
