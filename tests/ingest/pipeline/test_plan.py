@@ -39,7 +39,7 @@ def test_one_worker_gets_full_batches() -> None:
 
 def test_of_several_workers_none_is_left_with_a_full_batch_at_the_end() -> None:
     # 425 bytes in objects of 5. The last full batch and 25 bytes are held back: 125, three times 37.5 and a rest. A
-    # third is 41.7: 40 and half of the next object are more. Half of the 85 left is 42.5: 40 and half an object are not.
+    # third is 41.7: 40 and half of the next object are more. Half of the 85 left is 42.5: 40 and half are not.
     assert sizes_of([5] * 85, workers=2) == [100, 100, 100, 40, 45, 40]
     # 200 are held back: five times 37.5, but two workers get four at most.
     assert sizes_of([5] * 80, workers=2) == [100, 100, 50, 50, 50, 50]
