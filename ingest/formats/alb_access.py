@@ -32,14 +32,11 @@ from ingest.formats.kinds import (
     ADDRESS_PORT,
     NULLS,
     SECONDS,
-    Arrays,
     Kind,
-    Mask,
-    halves,
-    mask_of,
     nullify,
     without,
 )
+from ingest.formats.text_columns import Arrays, Mask, cut_at, halves, mask_of
 from ingest.formats.tokens import Shape, count_tokens, parse_tokens, tokens
 from ingest.lake.declarations import ALB_ACCESS
 
@@ -66,6 +63,9 @@ def _request(text: str) -> tuple[object, ...]:
 
 
 def _requests(texts: Any) -> tuple[Arrays, Mask | None]:
+    pieces = cut_at(texts, " ", 2)
+    if pieces is not None and not pc.any(pc.equal(pc.binary_length(pieces[2]), 0)).as_py():
+        return [nullify(piece) for piece in pieces], None
     odd = mask_of(pc.or_(pc.ends_with(texts, " - "), pc.less(pc.count_substring(texts, " "), 2)))
     if odd.any():
         texts = without(texts, odd)

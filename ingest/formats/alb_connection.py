@@ -22,7 +22,8 @@ from typing import Any
 from ingest.formats.arrow import pa, pc
 from ingest.formats.block import Block, Parsed
 from ingest.formats.fields import Field, plain_fields
-from ingest.formats.kinds import PORT, TIME, Arrays, BadValueError, Kind, Mask, mask_of, read_time
+from ingest.formats.kinds import PORT, TIME, BadValueError, Kind, read_time
+from ingest.formats.text_columns import Arrays, Mask, mask_of
 from ingest.formats.tokens import Shape, count_tokens, fill_from_key, parse_tokens
 from ingest.lake.declarations import ALB_CONNECTION
 

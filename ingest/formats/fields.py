@@ -15,7 +15,7 @@ import orjson
 
 from ingest.formats.arrow import pa, pc
 from ingest.formats.block import Indices, Reason, Rejected
-from ingest.formats.kinds import PLAIN, BadValueError, Kind
+from ingest.formats.kinds import PLAIN, TEXT, BadValueError, Kind
 from ingest.lake.schema import LINEAGE, Table
 
 NOT_OURS = {column.name for column in LINEAGE} - {"extra"}
@@ -65,7 +65,7 @@ def row_schema(table: Table) -> Any:
 def repeating(fields: Sequence[Field], table: Table) -> set[str]:
     """The names of fields whose column is held as a dictionary."""
     held = {column.name for column in table.columns if column.repeats}
-    return {field.name for field in fields if len(field.columns) == 1 and held.issuperset(field.columns)}
+    return {field.name for field in fields if field.kind is TEXT and held.issuperset(field.columns)}
 
 
 def typed(

@@ -19,10 +19,11 @@ import numpy as np
 from ingest.formats.arrow import pa, pc
 from ingest.formats.block import Indices
 from ingest.formats.fields import Texts
-from ingest.formats.kinds import NULLS, characters, mask_of, nullify, offsets_of
+from ingest.formats.kinds import NULLS, nullify
 from ingest.formats.lines import Lines, Mask
 from ingest.formats.scan import positions
 from ingest.formats.split import split
+from ingest.formats.text_columns import characters, mask_of, offsets_of
 
 FEW = 64
 """Fewer lines than this are not worth a form."""

@@ -17,10 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.formats.arrow import ArrowInvalidError, pa, pc
+from ingest.formats.text_columns import Arrays, Mask, characters, cut_at, halves, mask_of, offsets_of
 from ingest.lake.schema import Type
 
-Mask = npt.NDArray[np.bool_]
-Arrays = list[Any]
 TIME = Type.TIME.arrow
 NULLS = ("-", "", "null")
 """The texts that mean nothing; in every format, and no other."""
@@ -51,25 +50,6 @@ def nullify(texts: Any) -> Any:
         return texts
     nothing = pc.is_in(texts, value_set=pa.array(NULLS))
     return pc.if_else(nothing, pa.scalar(None, pa.string()), texts) if pc.any(nothing).as_py() else texts
-
-
-def characters(texts: Any) -> npt.NDArray[np.uint8]:
-    """All bytes of a text array, back to back."""
-    if not len(texts) or texts.buffers()[2] is None:
-        return np.empty(0, dtype=np.uint8)
-    offsets = offsets_of(texts)
-    return np.frombuffer(texts.buffers()[2], dtype=np.uint8)[offsets[0] : offsets[-1]]
-
-
-def offsets_of(texts: Any) -> npt.NDArray[np.int32]:
-    """Where each text begins in the array's bytes, and where the last one ends."""
-    return np.frombuffer(texts.buffers()[1], dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
-
-
-def mask_of(booleans: Any) -> Mask:
-    """A NumPy mask of a boolean array; NULL is False."""
-    mask: Mask = pc.fill_null(booleans, False).to_numpy(zero_copy_only=False)
-    return mask
 
 
 def without(values: Any, bad: Mask) -> Any:
@@ -244,12 +224,16 @@ def _address_port(text: str) -> tuple[object, ...]:
 
 def _addresses_ports(texts: Any) -> tuple[Arrays, Mask | None]:
     bad: Mask | None = None
-    pieces = pc.split_pattern(texts, ":", max_splits=1, reverse=True)
-    if not (_ADDRESS_BYTES[characters(texts)].all() and _all_two(pieces)):
-        bad = mask_of(pc.invert(pc.match_substring_regex(texts, r"^[0-9a-fA-F:.]+:[0-9]{1,5}$")))
-        texts = without(texts, bad)
+    clean = bool(_ADDRESS_BYTES[characters(texts)].all())
+    cut = cut_at(texts, ":", 1) if clean else None
+    if cut is None:
         pieces = pc.split_pattern(texts, ":", max_splits=1, reverse=True)
-    address, port = halves(pieces)
+        if not (clean and _all_two(pieces)):
+            bad = mask_of(pc.invert(pc.match_substring_regex(texts, r"^[0-9a-fA-F:.]+:[0-9]{1,5}$")))
+            texts = without(texts, bad)
+            pieces = pc.split_pattern(texts, ":", max_splits=1, reverse=True)
+        cut = halves(pieces)
+    address, port = cut
     [ports], worse = PORT.many(port)
     empty = mask_of(pc.or_(pc.equal(pc.binary_length(address), 0), pc.greater(pc.binary_length(port), 5)))
     return [address, ports], either(bad, worse, empty if empty.any() else None)
@@ -258,17 +242,6 @@ def _addresses_ports(texts: Any) -> tuple[Arrays, Mask | None]:
 def _all_two(pieces: Any) -> bool:
     lengths = pc.list_value_length(pieces)
     return pc.min_max(lengths).as_py() in ({"min": 2, "max": 2}, {"min": None, "max": None})
-
-
-def halves(pieces: Any) -> tuple[Any, Any]:
-    """First and last of each list of texts; NULL where the list is."""
-    starts = np.frombuffer(pieces.buffers()[1], dtype=np.int32)[pieces.offset : pieces.offset + len(pieces) + 1]
-    absent = mask_of(pieces.is_null())
-    texts = pieces.values
-    return (
-        texts.take(pa.array(starts[:-1], mask=absent)),
-        texts.take(pa.array(starts[1:] - 1, mask=absent)),
-    )
 
 
 PORT = integer(Type.INT, 0, 65535)

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ingest.formats.arrow import pa
 from ingest.formats.block import Indices
-from ingest.formats.kinds import offsets_of
 from ingest.formats.lines import Lines, Mask
 from ingest.formats.scan import Bytes, positions
+from ingest.formats.text_columns import offsets_of
 
 
 class Quotes:
@@ -45,15 +46,25 @@ class Quotes:
         quotes = np.append(self.offsets, [len(self.lines.data)] * 2)
         offset, nth = self.lines.starts[at], np.where(good, self.firsts[at], 0)
         for i, column in enumerate(columns):
-            length = np.diff(offsets_of(column)).astype(np.int64)
-            if column.null_count:
-                length[column.is_null().to_numpy(zero_copy_only=False)] = 1
+            length = _lengths(column)
             if i in quoted:
                 length += 2
                 good &= (quotes[nth] == offset) & (quotes[nth + 1] == offset + length - 1)
                 nth = np.where(good, nth + 2, 0)
             offset = offset + length + 1
         return np.asarray(good & (quotes[nth] >= offset))
+
+
+def _lengths(column: Any) -> Indices:
+    """Bytes of each text of a column, dictionary or not; 1 where there is none."""
+    if pa.types.is_dictionary(column.type):
+        lengths = np.append(np.diff(offsets_of(column.dictionary)), 1).astype(np.int64)
+        of_each: Indices = lengths[column.indices.fill_null(len(column.dictionary)).to_numpy(zero_copy_only=False)]
+        return of_each
+    lengths = np.diff(offsets_of(column)).astype(np.int64)
+    if column.null_count:
+        lengths[column.is_null().to_numpy(zero_copy_only=False)] = 1
+    return lengths
 
 
 def _edge(bytes_: Bytes) -> Mask:

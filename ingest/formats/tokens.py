@@ -7,14 +7,14 @@ stands at the edge of a field that AWS quotes; lines whose quotes do not are cut
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ingest.formats.arrow import pa, pc
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
-from ingest.formats.fields import Field, Texts, in_order, row_schema, typed
+from ingest.formats.fields import Field, Texts, in_order, repeating, row_schema, typed
 from ingest.formats.kinds import NULLS
 from ingest.formats.lines import Lines, Mask
 from ingest.formats.quotes import Quotes
@@ -100,7 +100,7 @@ def parse_tokens(block: Block, shape: Shape, table: Table, *, careful: bool = Fa
     lines = Lines(block)
     rows, at, rejects = row_schema(table).empty_table(), np.empty(0, dtype=np.int64), list[Rejected]()
     left = ~lines.blank
-    for texts in () if careful else _cut_together(lines, left & ~lines.odd, shape):
+    for texts in () if careful else _cut_together(lines, left & ~lines.odd, shape, repeating(shape.fields, table)):
         left[texts.at] = False
         more, more_at, more_rejects = typed(texts, shape.fields, table)
         rows, at, rejects = in_order(rows, at, more, more_at, rejects + more_rejects)
@@ -112,15 +112,19 @@ def parse_tokens(block: Block, shape: Shape, table: Table, *, careful: bool = Fa
     return Parsed(rows, at, rejects, nothing).check(len(block))
 
 
-def _cut_together(lines: Lines, plain: Mask, shape: Shape) -> Iterator[Texts]:
-    """The plain lines whose quotes are where they should be, those of one number of fields at a time."""
+def _cut_together(lines: Lines, plain: Mask, shape: Shape, held: Collection[str]) -> Iterator[Texts]:
+    """The plain lines whose quotes are where they should be, those of one number of fields at a time.
+
+    The fields `held` come as dictionaries.
+    """
     quotes = Quotes(lines)
     plain &= ~quotes.loose()
     size = int(lines.block.layout) if lines.block.layout.isdecimal() else _size_of_first(lines, plain)
     for _ in range(ROUNDS):
         if size is None or size < shape.least or np.count_nonzero(plain) < FEW:
             return
-        found = split(lines.only(plain), shape.names(size), longest=lines.longest, quoted=True)
+        names = shape.names(size)
+        found = split(lines.only(plain), names, longest=lines.longest, quoted=True, repeating=held)
         numbers = np.flatnonzero(plain)
         at, columns = numbers[found.ours], found.columns
         good = quotes.around(at, list(columns.values())[: shape.checked], shape.quoted)

@@ -30,12 +30,13 @@ import numpy as np
 from ingest.formats.arrow import ArrowInvalidError, pa, pc
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
 from ingest.formats.fields import DoubtfulNumbersError, Texts, in_order, plain_fields, repeating, row_schema, typed
-from ingest.formats.kinds import EPOCH, NULLS, PORT, either, mask_of
+from ingest.formats.kinds import EPOCH, NULLS, PORT, either
 from ingest.formats.lines import Lines, Mask
 from ingest.formats.object_key import ObjectKey
 from ingest.formats.parquet import read_parquet
 from ingest.formats.scan import positions
 from ingest.formats.split import has_hex, split
+from ingest.formats.text_columns import mask_of
 from ingest.formats.unsupported import unsupported
 from ingest.lake.declarations import VPC_FLOW
 from ingest.lake.schema import Type

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.pipeline.plan import batches
@@ -22,6 +22,7 @@ def sizes_of(sizes: list[int], workers: int) -> list[int]:
     return [sum(item.size for item in batch) for batch in batches([objects(sizes)], 1_000, 100, workers)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 300), max_size=40), max_size=4), st.integers(1, 7), st.integers(1, 4))
 def test_every_object_is_in_one_batch_in_order_and_none_is_too_large(
     chunks: list[list[int]], max_objects: int, workers: int

@@ -1,0 +1,73 @@
+"""Columns of text by their bytes: Arrow keeps all texts back to back, and an offset for each.
+
+What NumPy finds in those bytes at once need not be asked text by text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.formats.arrow import pa, pc
+
+Mask = npt.NDArray[np.bool_]
+Arrays = list[Any]
+
+
+def characters(texts: Any) -> npt.NDArray[np.uint8]:
+    """All bytes of a text array, back to back."""
+    if not len(texts) or texts.buffers()[2] is None:
+        return np.empty(0, dtype=np.uint8)
+    offsets = offsets_of(texts)
+    return np.frombuffer(texts.buffers()[2], dtype=np.uint8)[offsets[0] : offsets[-1]]
+
+
+def offsets_of(texts: Any) -> npt.NDArray[np.int32]:
+    """Where each text begins in the array's bytes, and where the last one ends."""
+    return np.frombuffer(texts.buffers()[1], dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
+
+
+def mask_of(booleans: Any) -> Mask:
+    """A NumPy mask of a boolean array; NULL is False."""
+    mask: Mask = pc.fill_null(booleans, False).to_numpy(zero_copy_only=False)
+    return mask
+
+
+def halves(pieces: Any) -> Arrays:
+    """First and last of each list of texts; NULL where the list is."""
+    starts = np.frombuffer(pieces.buffers()[1], dtype=np.int32)[pieces.offset : pieces.offset + len(pieces) + 1]
+    absent = mask_of(pieces.is_null())
+    texts = pieces.values
+    return [texts.take(pa.array(starts[:-1], mask=absent)), texts.take(pa.array(starts[1:] - 1, mask=absent))]
+
+
+def cut_at(texts: Any, mark: str, count: int) -> Arrays | None:
+    """The `count` + 1 pieces of texts that each hold the ASCII mark so often; None when one does not.
+
+    NULL gives NULL.
+    """
+    present = texts.drop_null() if texts.null_count else texts
+    if not len(present):
+        return [texts] * (count + 1)
+    edges = offsets_of(present)
+    marks = np.flatnonzero(characters(present) == ord(mark)).astype(np.int32)
+    if len(marks) != len(present) * count:
+        return None
+    marks = marks.reshape(-1, count) + edges[0]
+    if (marks[:, 0] < edges[:-1]).any() or (marks[:, -1] >= edges[1:]).any():
+        return None
+    # An array over the same bytes, of pieces and the marks between them: every other one of a text is a piece.
+    each = 2 * count + 1
+    cuts = np.empty(len(present) * each + 1, dtype=np.int32)
+    cuts[:-1:each], cuts[-1] = edges[:-1], edges[-1]
+    for i in range(count):
+        cuts[2 * i + 1 :: each], cuts[2 * i + 2 :: each] = marks[:, i], marks[:, i] + 1
+    both = pa.StringArray.from_buffers(len(cuts) - 1, pa.py_buffer(cuts), present.buffers()[2])
+    at = np.arange(len(present), dtype=np.int64) * each
+    if not texts.null_count:
+        return [both.take(pa.array(at + 2 * i)) for i in range(count + 1)]
+    absent = texts.is_null().to_numpy(zero_copy_only=False)
+    at = at[np.maximum(np.cumsum(~absent) - 1, 0)]
+    return [both.take(pa.array(at + 2 * i, mask=absent)) for i in range(count + 1)]

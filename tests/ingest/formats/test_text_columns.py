@@ -1,0 +1,30 @@
+"""Columns of text cut by their bytes: as Python cuts each text, or not at all."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.formats.text_columns import cut_at
+
+TEXTS = st.lists(st.one_of(st.none(), st.text(st.sampled_from(":aä"), max_size=6)), max_size=8)
+
+
+@settings(deadline=None)
+@given(TEXTS, st.integers(1, 3), st.integers(0, 3))
+def test_texts_are_cut_as_python_cuts_them(texts: list[str | None], count: int, skipped: int) -> None:
+    # A slice: its bytes begin somewhere within its buffers.
+    column, texts = pa.array(texts, pa.string()).slice(skipped), texts[skipped:]
+    pieces = cut_at(column, ":", count)
+    if any(text is not None and text.count(":") != count for text in texts):
+        assert pieces is None
+        return
+    assert pieces is not None
+    expected = [[None] * (count + 1) if text is None else text.split(":") for text in texts]
+    assert [piece.to_pylist() for piece in pieces] == [[row[i] for row in expected] for i in range(count + 1)]
+
+
+def test_marks_that_only_add_up_are_not_cut() -> None:
+    assert cut_at(pa.array(["a:b:c", "d"]), ":", 1) is None
+    assert cut_at(pa.array(["d", "a:b:c"]), ":", 1) is None
