@@ -8,7 +8,7 @@ number stands for are looked up once it is counted, and stay a dictionary until 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -91,20 +91,8 @@ def roll_up(rows: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
 
 def _number(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Table]) -> pa.Table:
     """Make the tables of the batch's combinations and of its rows as numbers; the combinations, each at its number."""
-    numbered: dict[Table, Combinations] = {}
-    if LATTICE_ACCESS in given:
-        rows = given[LATTICE_ACCESS]
-        numbered[LATTICE_ACCESS] = combine(LATTICE_ACCESS, rows, [_subscriptions(rows)])
-    if ALB_ACCESS in given:
-        # The hosts come back in the order of the rows: DuckDB's default, on which this relies.
-        hosts = connection.execute("select host_of(request_url) as host from alb_access").to_arrow_table()
-        first = sum(part.count for part in numbered.values())
-        numbered[ALB_ACCESS] = combine(ALB_ACCESS, given[ALB_ACCESS], [hosts.column("host")], first=first)
-    # A front door without rows is left out: planning its select takes as long as counting 10,000 rows.
-    fed = [_NORMALISED[table] for table in numbered] or list(_NORMALISED.values())
-    if getattr(_thread, "fed", None) != fed:
-        connection.execute(f"create or replace temp view {_NUMBERED} as from {' union all by name from '.join(fed)}")
-        _thread.fed = fed
+    numbered = _combined(connection, given)
+    _choose(connection, [_NORMALISED[table] for table in numbered] or list(_NORMALISED.values()))
     for table, combinations in numbered.items():
         connection.register(table.name, combinations.examples)
     requests = _held(connection.execute(vocabulary.sql(_REQUESTS)).to_arrow_table())
@@ -115,6 +103,29 @@ def _number(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Tabl
         connection.register(table.name, combinations.rows)
     connection.execute(f"create or replace temp table {_FACTS} as {vocabulary.sql(_FACTS)}")
     return requests
+
+
+def _combined(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Table]) -> dict[Table, Combinations]:
+    """The combinations of each front door, numbered on from one to the next."""
+    numbered: dict[Table, Combinations] = {}
+    if LATTICE_ACCESS in given:
+        rows = given[LATTICE_ACCESS]
+        numbered[LATTICE_ACCESS] = combine(LATTICE_ACCESS, rows, [_subscriptions(rows)])
+    if ALB_ACCESS in given:
+        # The hosts come back in the order of the rows: DuckDB's default, on which this relies.
+        hosts = connection.execute("select host_of(request_url) as host from alb_access").to_arrow_table()
+        first = sum(part.count for part in numbered.values())
+        numbered[ALB_ACCESS] = combine(ALB_ACCESS, given[ALB_ACCESS], [hosts.column("host")], first=first)
+    return numbered
+
+
+def _choose(connection: duckdb.DuckDBPyConnection, selects: Sequence[str]) -> None:
+    """Have the numbered requests come from these selects: planning one without rows is as long as counting 10,000."""
+    if getattr(_thread, "chosen", None) != selects:
+        connection.execute(
+            f"create or replace temp view {_NUMBERED} as from {' union all by name from '.join(selects)}"
+        )
+        _thread.chosen = selects
 
 
 def _held(rows: pa.Table) -> pa.Table:
