@@ -4,6 +4,7 @@
 PYTHON ?= python3
 SERVE ?= 1
 UPGRADE ?=
+WORKERS ?= auto
 
 BIN := .venv/bin
 LAKE := .demo/lake
@@ -48,8 +49,8 @@ ifneq ($(SERVE),0)
 	$(BIN)/eastwest dashboard --lake $(LAKE)
 endif
 
-test: setup-dev ## Every test; those that need a browser are skipped where there is no Chromium
-	$(BIN)/pytest
+test: setup-dev ## Every test, by a worker a core (WORKERS=0: by none); without Chromium those that need a browser are skipped
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 check: setup-dev ## Format, lint, types, import contracts, SQL, generated docs
 	$(BIN)/ruff format --check .

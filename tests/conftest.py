@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from ingest.lake.tables import Lake
+from sample_logs.simulation.run import simulate
 from tests import lakes, servers
 
 
@@ -48,6 +51,20 @@ def rclone_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.S3Se
 def sample_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake holding the committed sample logs; read it, never write it."""
     return lakes.ingested(lakes.SAMPLE, tmp_path_factory.mktemp("sample") / "lake")
+
+
+@pytest.fixture(scope="session")
+def quiet_logs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """Logs of two hours in which nothing goes wrong, by seed; read them, never write them."""
+    nine = datetime(2026, 3, 10, 9, tzinfo=UTC).timestamp()
+
+    @cache
+    def simulated(seed: int) -> Path:
+        folder = tmp_path_factory.mktemp("quiet")
+        simulate(folder, seed=seed, start=nine, minutes=120, incidents=[])
+        return folder
+
+    return simulated
 
 
 @pytest.fixture

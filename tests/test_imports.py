@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-CODE = [path for package in ("ingest", "queries", "dashboard") for path in (ROOT / package).rglob("*.py")]
+CODE = sorted(path for package in ("ingest", "queries", "dashboard") for path in (ROOT / package).rglob("*.py"))
 QUERIES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for path in CODE

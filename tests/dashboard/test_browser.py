@@ -54,6 +54,13 @@ def served(lake: Lake) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def sample_address(sample_lake: Lake) -> Iterator[str]:
+    """A dashboard on the sample lake; every page of it is another reader's."""
+    with served(sample_lake) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -100,25 +107,24 @@ def cells(page: Page, table: int) -> list[str]:
 
 @pytest.mark.parametrize(("scheme", "palette"), [("light", LIGHT), ("dark", DARK)])
 def test_the_graph_and_the_top_denied_caller_are_seen(
-    sample_lake: Lake, browser: Browser, tmp_path: Path, scheme: str, palette: Palette
+    sample_address: str, browser: Browser, tmp_path: Path, scheme: str, palette: Palette
 ) -> None:
     top = max(lakes.truth()["incidents"], key=lambda incident: incident["denials"])
-    with served(sample_lake) as address:
-        with urllib.request.urlopen(address) as answer:
-            assert {name: answer.headers[name] for name in HEADERS} == HEADERS
-        with opened(browser, address, scheme, window="all") as page:
-            page.screenshot(path=tmp_path / f"now_{scheme}.png")
-            assert rgb(palette.strokes["denied"].colour) in colours(page)
-            assert cells(page, 0)[:2] == [top["caller"], top["callee"]]
-            assert page.get_by_text("edges wrong").is_visible()
-            page.locator('[data-testid="stDataFrame"]').first.click(position={"x": 60, "y": 52})
-            page.get_by_text(f"{top['caller']} → {top['callee']}", exact=True).wait_for(timeout=30_000)
-            assert urlsplit(page.url).query == f"window=all&{urlencode({k: top[k] for k in ('caller', 'callee')})}"
+    with urllib.request.urlopen(sample_address) as answer:
+        assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    with opened(browser, sample_address, scheme, window="all") as page:
+        page.screenshot(path=tmp_path / f"now_{scheme}.png")
+        assert rgb(palette.strokes["denied"].colour) in colours(page)
+        assert cells(page, 0)[:2] == [top["caller"], top["callee"]]
+        assert page.get_by_text("edges wrong").is_visible()
+        page.locator('[data-testid="stDataFrame"]').first.click(position={"x": 60, "y": 52})
+        page.get_by_text(f"{top['caller']} → {top['callee']}", exact=True).wait_for(timeout=30_000)
+        assert urlsplit(page.url).query == f"window=all&{urlencode({k: top[k] for k in ('caller', 'callee')})}"
 
 
-def test_another_window_is_a_click_away(sample_lake: Lake, browser: Browser) -> None:
+def test_another_window_is_a_click_away(sample_address: str, browser: Browser) -> None:
     """A real click: whatever lies over the selector would take it."""
-    with served(sample_lake) as address, opened(browser, address, "light", window="1h") as page:
+    with opened(browser, sample_address, "light", window="1h") as page:
         page.get_by_text("all", exact=True).first.click(timeout=10_000)
         page.wait_for_url("**window=all**", timeout=30_000)
         page.locator('[data-testid="stMainMenu"] button').click(timeout=10_000)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,28 +45,41 @@ def opened(case: Mapping[str, Any], folder: Path) -> Session:
     return session_on(folder, **given)
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_case(path: Path, tmp_path: Path) -> None:
-    case = tomllib.loads(path.read_text())
-    with opened(case, tmp_path) as session:
-        found = catalog.report(path.parent.name).run(session, case.get("params")).to_pylist()
-    assert len(found) == len(case["expect"])
-    for got, expected in zip(found, case["expect"], strict=True):
+@dataclass(frozen=True)
+class Case:
+    """What a file says, with the report that it is about and a session on its rows."""
+
+    report: catalog.Report
+    params: Mapping[str, Any]
+    expect: list[dict[str, Any]]
+    session: Session
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    """Made once for the tests of a case, which change nothing that a report reads."""
+    content = tomllib.loads(request.param.read_text())
+    with opened(content, tmp_path_factory.mktemp("case")) as session:
+        report = catalog.report(request.param.parent.name)
+        yield Case(report, content["params"], content["expect"], session)
+
+
+def test_case(case: Case) -> None:
+    found = case.report.run(case.session, case.params).to_pylist()
+    assert len(found) == len(case.expect)
+    for got, expected in zip(found, case.expect, strict=True):
         for name, value in expected.items():
             assert got[name] == (pytest.approx(value) if isinstance(value, float) else value), f"{name} of {got}"
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_the_shells_macro_gives_the_same_rows(path: Path, tmp_path: Path) -> None:
+def test_the_shells_macro_gives_the_same_rows(case: Case) -> None:
     """With the case's parameters, which are not the defaults, and with the defaults."""
-    case = tomllib.loads(path.read_text())
-    report = catalog.report(path.parent.name)
-    with opened(case, tmp_path) as session:
-        session.query(report.macro(session))
-        given = report.bind(session, case["params"])
-        arguments = ", ".join(f"{name} := ${name}" for name in given)
-        assert session.query(f'from "{report.name}"({arguments})', given) == report.run(session, given)
-        assert session.query(f'from "{report.name}"()') == report.run(session)
+    report, session = case.report, case.session
+    session.query(report.macro(session))
+    given = report.bind(session, case.params)
+    arguments = ", ".join(f"{name} := ${name}" for name in given)
+    assert session.query(f'from "{report.name}"({arguments})', given) == report.run(session, given)
+    assert session.query(f'from "{report.name}"()') == report.run(session)
 
 
 OURS = sorted(set(catalog.load()) - {"edge_health", "source_freshness"})

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sample_logs.simulation.run import simulate
 from tests.sample_logs import reading
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample_logs"
@@ -39,8 +39,6 @@ def sample() -> Sample:
 
 
 @pytest.fixture(scope="session")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+def quiet(quiet_logs: Callable[[int], Path]) -> Sample:
     """Two hours in which nothing goes wrong."""
-    folder = tmp_path_factory.mktemp("quiet")
-    simulate(folder, seed=3, start=reading.epoch("2026-03-10T09:00:00Z"), minutes=120, incidents=[])
-    return load(folder)
+    return load(quiet_logs(3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -27,10 +28,18 @@ NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 LATER = timedelta(days=2)
 
 
+@pytest.fixture(scope="module")
+def small_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake of the sample logs in many small files."""
+    folder = tmp_path_factory.mktemp("small") / "lake"
+    lakes.ingested(lakes.SAMPLE, folder, batch_objects=60)
+    return folder
+
+
 @pytest.fixture
-def sample(tmp_path: Path) -> Lake:
-    """The sample logs in many small files."""
-    return lakes.ingested(lakes.SAMPLE, tmp_path / "lake", batch_objects=60)
+def sample(small_files: Path, tmp_path: Path) -> Lake:
+    """A copy of it."""
+    return Lake(str(shutil.copytree(small_files, tmp_path / "lake")))
 
 
 def reject(uri: str, line: int = 1, at: datetime = NOON) -> pa.Table:

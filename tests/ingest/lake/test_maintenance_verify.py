@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -24,12 +25,20 @@ from tests.ingest import small_logs
 DAY = date(2026, 3, 10)
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """Three objects of three requests each."""
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake of three objects of three requests each."""
+    folder = tmp_path_factory.mktemp("sound")
     for slot in range(3):
-        small_logs.lattice(tmp_path / "logs", slot)
-    return lakes.ingested(tmp_path / "logs", tmp_path / "lake")
+        small_logs.lattice(folder / "logs", slot)
+    lakes.ingested(folder / "logs", folder / "lake")
+    return folder / "lake"
+
+
+@pytest.fixture
+def lake(sound: Path, tmp_path: Path) -> Lake:
+    """A copy of it, to do harm to."""
+    return Lake(str(shutil.copytree(sound, tmp_path / "lake")))
 
 
 def kinds(lake: Lake) -> set[tuple[str, str]]:

@@ -28,21 +28,26 @@ from tests.ingest.pipeline.test_exactly_once import cut_off, rewrite
 HUGE = {"*VpcLatticeAccessLogs*T091*.gz": 2, "*app.internal-edge*T0910*.gz": 1, "*fl-b8afe86ee64f31ab8*T091*.gz": 1}
 
 
-@pytest.fixture
-def logs(tmp_path: Path) -> Path:
+def some_logs(folder: Path) -> Path:
     """Four objects, each with a line that cannot be read at its end."""
     for pattern, count in HUGE.items():
         for path in sorted((lakes.SAMPLE / "AWSLogs").rglob(pattern))[:count]:
-            target = tmp_path / "logs" / path.relative_to(lakes.SAMPLE)
+            target = folder / path.relative_to(lakes.SAMPLE)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + b"{cut\n"))
-    return tmp_path / "logs"
+    return folder
 
 
 @pytest.fixture
-def expected(logs: Path, tmp_path: Path) -> dict[str, int]:
+def logs(tmp_path: Path) -> Path:
+    return some_logs(tmp_path / "logs")
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     """What the lake holds when nothing is staged."""
-    return lakes.counts(lakes.ingested(logs, tmp_path / "whole"))
+    folder = tmp_path_factory.mktemp("whole")
+    return lakes.counts(lakes.ingested(some_logs(folder / "logs"), folder / "lake"))
 
 
 @pytest.fixture

@@ -101,12 +101,23 @@ def test_what_a_client_wrote_into_a_request_is_no_line_of_another_format() -> No
     assert [row["table"] for row in found] == ["alb_access"] * 3 + ["malformed_line"]
 
 
-@pytest.fixture
-def logs(tmp_path: Path) -> Path:
+def mixed(folder: Path) -> Path:
     """Two objects of 40 lines a format, one begun by an access line, one by a connection's."""
     for letter, first in (("a", [ACCESS, CONNECTION]), ("b", [CONNECTION, NLB])):
-        write(tmp_path / "logs", letter, [*first, *[ACCESS, CONNECTION, HEALTH, CLASSIC] * 40])
-    return tmp_path / "logs"
+        write(folder, letter, [*first, *[ACCESS, CONNECTION, HEALTH, CLASSIC] * 40])
+    return folder
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    return mixed(tmp_path / "logs")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """The counts of a lake into which they came in one go."""
+    folder = tmp_path_factory.mktemp("whole")
+    return lakes.counts(lakes.ingested(mixed(folder / "logs"), folder / "lake"))
 
 
 def write(folder: Path, letter: str, lines: list[bytes]) -> None:
@@ -144,13 +155,13 @@ def test_an_object_of_two_tables_is_exact_rewritten_and_replayed(logs: Path, tmp
 
 @pytest.mark.parametrize("allowed", [1, 2, 3, 5])
 def test_an_object_cut_off_between_its_tables_is_finished(
-    allowed: int, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    allowed: int, logs: Path, tmp_path: Path, whole: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
         cut_off(patch, allowed)
         lakes.ingested(logs, tmp_path / "lake")
     lake = lakes.ingested(logs, tmp_path / "lake")
-    assert lakes.counts(lake) == lakes.counts(lakes.ingested(logs, tmp_path / "whole"))
+    assert lakes.counts(lake) == whole
     assert list(verify(lake)) == []
 
 
