@@ -25,8 +25,8 @@ def test_two_compactors_and_an_appender(number: int, tmp_path: Path) -> None:
     assert result.rewrites > 0
 
 
-def test_rollups_rebuilt_and_days_compacted_while_two_processes_ingest(tmp_path: Path, sample_lake: Lake) -> None:
-    lake = Lake(str(tmp_path / "lake"))
+def rebuilt_while_two_ingest(lake: Lake) -> int:
+    """Rollups rebuilt and days compacted until two processes have read the sample; how many days were rebuilt."""
     ingests = [
         lakes.start(
             "ingest", str(lakes.SAMPLE), "--lake", lake.uri, env={**os.environ, "EASTWEST_BATCH_OBJECTS": str(size)}
@@ -44,6 +44,16 @@ def test_rollups_rebuilt_and_days_compacted_while_two_processes_ingest(tmp_path:
     for ingest in ingests:
         _, errors = ingest.communicate(timeout=120)
         assert ingest.returncode == 0, errors
+    return rebuilt
+
+
+def test_rollups_rebuilt_and_days_compacted_while_two_processes_ingest(tmp_path: Path, sample_lake: Lake) -> None:
+    """On a busy machine the two may be over before any day was rebuilt: that race is exact, and there is another."""
+    rebuilt = 0
+    for attempt in range(5):
+        if not rebuilt:
+            lake = Lake(str(tmp_path / f"lake{attempt}"))
+            rebuilt = rebuilt_while_two_ingest(lake)
+            assert lakes.counts(lake) == lakes.counts(sample_lake)
+            assert list(verification.verify(lake)) == []
     assert rebuilt
-    assert lakes.counts(lake) == lakes.counts(sample_lake)
-    assert list(verification.verify(lake)) == []
