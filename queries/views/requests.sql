@@ -50,7 +50,8 @@
 -- ---
 -- One row per request (or TLS connection) through either front door, with names.
 -- The same request in a service network's and in the service's own logs counts once: where the service's own
--- subscription delivered in that hour, the network's lines are left out.
+-- subscription delivered in that hour, the network's lines are left out. What is known by the hour is looked up from the
+-- session's first hour on: its history has no requests.
 select
     r.time,
     r.kind,
@@ -107,6 +108,7 @@ left join address_names as a
     on case when p.name is null then r.caller_vpc end = a.vpc
     and r.caller_ip = a.ip
     and hour_of(r.time) = a.hour
+    and a.hour >= first_hour()
 anti join own_subscriptions as o
     on case when contains(r.log_object, '/sn-') then split_part(r.service, '/', 2) end = o.service_id
     and hour_of(r.time) = o.hour
@@ -186,16 +188,20 @@ from (
         on r.service = x.elb
         and r.caller_ip = x.ip
         and r.hour = x.hour
+        and x.hour >= first_hour()
     left join address_vpcs as v
         on r.caller_ip = v.ip
         and r.hour = v.hour
+        and v.hour >= first_hour()
     left join alb_target_vpcs as y
         on r.service = y.elb
         and r.target_ip = y.ip
         and r.hour = y.hour
+        and y.hour >= first_hour()
     left join address_vpcs as w
         on r.target_ip = w.ip
         and r.hour = w.hour
+        and w.hour >= first_hour()
 ) as r
 left join service_names as s
     on r.service = s.service
@@ -205,3 +211,4 @@ left join address_names as a
     on case when p.name is null then r.caller_vpc end = a.vpc
     and r.caller_ip = a.ip
     and r.hour = a.hour
+    and a.hour >= first_hour()
