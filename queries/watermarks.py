@@ -64,7 +64,7 @@ def data_until_statement(snapshots: Mapping[str, Snapshot]) -> str:
 
 
 def first_hour_statement(hour: datetime | None) -> str:
-    """The statement that makes `first_hour()`, the hour in which the session's rows begin: a constant, as `data_until()`."""
+    """The statement that makes `first_hour()`, the hour in which the window begins: a constant, as `data_until()`."""
     unbounded = "'-infinity'::timestamptz"
     return f"create or replace temp macro first_hour() as {moment(hour) if hour else unbounded}"
 
