@@ -28,6 +28,7 @@ from queries.times import parse_time
 from queries.watermarks import (
     complete_until,
     data_until_statement,
+    first_hour_statement,
     newest_data,
     next_minute,
     oldest_data,
@@ -83,6 +84,7 @@ class Session:
             *(scan(TABLES[name], files, *self._bounds_of(TABLES[name])) for name, files in chosen.items()),
             watermark_statement(snapshots),
             data_until_statement(snapshots),
+            first_hour_statement(None if self.since is None else _hour_of(self.since)),
             names_statement(self._names),
             *statements.macros(),
             *(
@@ -119,7 +121,7 @@ class Session:
             return self.since, self.until
         if table in ROLLUPS:
             # A rollup's time is the start of its minute or hour, which may lie before the window's.
-            start = None if self.since is None else self.since.replace(minute=0, second=0, microsecond=0)
+            start = None if self.since is None else _hour_of(self.since)
             return (None if start is None else start - self.history), self.until
         return None, None
 
@@ -156,7 +158,7 @@ class Session:
 
     def _parts_of(self, view: str, since: datetime) -> tuple[str, str]:
         """What of a long view is kept, and what is still read: hours that no window's end lies in."""
-        first = since.replace(minute=0, second=0, microsecond=0)
+        first = _hour_of(since)
         old, new = (f"{_LONG[view]} < {moment(first - self.history + _HOUR)}", f"{_LONG[view]} >= {moment(first)}")
         return f"where {old} or {new}", f"union all from every_{view} where not ({old}) and not ({new})"
 
@@ -198,6 +200,10 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _hour_of(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def open_session(

@@ -26,6 +26,7 @@ MACROS_ON_VIEWS = (
     "window_calls",
 )
 IDENTITY = (
+    "called_hosts",
     "corrections",
     "corrected_minutes",
     "uncertain_hours",

@@ -63,6 +63,12 @@ def data_until_statement(snapshots: Mapping[str, Snapshot]) -> str:
     return f"create or replace temp macro data_until() as {moment(complete) if complete else 'null::timestamptz'}"
 
 
+def first_hour_statement(hour: datetime | None) -> str:
+    """The statement that makes `first_hour()`, the hour in which the window begins: a constant, as `data_until()`."""
+    unbounded = "'-infinity'::timestamptz"
+    return f"create or replace temp macro first_hour() as {moment(hour) if hour else unbounded}"
+
+
 def _watermarks(snapshots: Mapping[str, Snapshot]) -> Iterator[tuple[str, datetime, datetime]]:
     """Source, its newest row, and until when it is complete.
 

@@ -1,12 +1,16 @@
 -- Addresses that do not tell, in an hour, who called from there: more can have done so than the logs name. Who signs is
 -- known all the same.
-with calling as (
+with only_calling as (
     select distinct
-        hour,
-        vpc,
-        ip
-    from sources
-    where vpc is not null
+        s.hour,
+        s.vpc,
+        s.ip
+    from sources as s
+    anti join targets as t
+        on s.hour = t.hour
+        and s.vpc = t.vpc
+        and s.ip = t.ip
+    where s.vpc is not null
 ),
 
 handed_on as (
@@ -17,7 +21,7 @@ handed_on as (
     from interface_addresses
     where interface_id is not null
     group by hour, vpc, ip
-    having count(distinct interface_id) > 1
+    having min(interface_id) < max(interface_id)
 ),
 
 -- No service answers at a caller's address, but others of the network connect to it: a proxy does that.
@@ -27,14 +31,10 @@ entered as (
         f.vpc,
         f.dst_ip as ip
     from flow_hours as f
-    semi join calling as c
+    semi join only_calling as c
         on f.hour = c.hour
         and f.vpc = c.vpc
         and f.dst_ip = c.ip
-    anti join targets as t
-        on f.hour = t.hour
-        and f.vpc = t.vpc
-        and f.dst_ip = t.ip
     anti join alb_nodes as n
         on f.src_ip = n.ip
     where f.direction = 'ingress'

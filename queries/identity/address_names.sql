@@ -19,7 +19,7 @@ anti join address_overrides as o
     and a.ip = o.ip
 where a.vpc is not null
 group by a.hour, a.vpc, a.ip
-having count(distinct a.node) = 1
+having min(a.node) = max(a.node)
 union all
 select
     o.hour,

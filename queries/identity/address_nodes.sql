@@ -8,7 +8,7 @@ with shown as (
         node,
         'a service answered here' as reason
     from targets
-    union
+    union all
     select
         s.hour,
         s.vpc,
@@ -18,8 +18,8 @@ with shown as (
     from sources as s
     inner join principals as p
         on s.principal = p.principal
-    union
-    select
+    union all
+    select distinct
         f.hour,
         f.vpc,
         f.dst_ip,

@@ -20,8 +20,8 @@ shown as (
         c.hour,
         c.elb,
         c.src_ip as ip,
-        count(distinct f.vpc) as vpcs,
-        min(f.vpc) as vpc
+        min(f.vpc) as vpc,
+        max(f.vpc) as other_vpc
     from clients as c
     left join flow_hours as f
         on c.hour = f.hour
@@ -40,8 +40,8 @@ select
     s.elb,
     s.ip,
     case
-        when s.vpcs = 1 then s.vpc
-        when s.vpcs = 0 and (v.hour, v.vpc, v.ip) not in (select (a.hour, a.vpc, a.ip) from interface_addresses as a)
+        when s.vpc = s.other_vpc then s.vpc
+        when s.vpc is null and (v.hour, v.vpc, v.ip) not in (select (a.hour, a.vpc, a.ip) from interface_addresses as a)
             then v.vpc
     end as vpc
 from shown as s

@@ -8,7 +8,7 @@ with hosts as (
         sum(requests) as requests,
         is_own_domain(host)
             and sum(requests) >= 0.01 * sum(sum(requests)) over (partition by service, target_group) as is_own
-    from call_minutes
+    from called_hosts
     where front_door = 'alb'
         and target_group is not null
         and host <> 'other'

@@ -6,8 +6,8 @@ with shown as (
         t.hour,
         t.elb,
         t.ip,
-        count(distinct f.vpc) as vpcs,
-        min(f.vpc) as vpc
+        min(f.vpc) as vpc,
+        max(f.vpc) as other_vpc
     from alb_targets as t
     inner join alb_nodes as n
         on t.elb = n.elb
@@ -26,8 +26,8 @@ select
     s.elb,
     s.ip,
     case
-        when s.vpcs = 1 then s.vpc
-        when s.vpcs = 0 and (v.hour, v.vpc, v.ip) not in (select (a.hour, a.vpc, a.ip) from interface_addresses as a)
+        when s.vpc = s.other_vpc then s.vpc
+        when s.vpc is null and (v.hour, v.vpc, v.ip) not in (select (a.hour, a.vpc, a.ip) from interface_addresses as a)
             then v.vpc
     end as vpc
 from shown as s

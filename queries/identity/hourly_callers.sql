@@ -1,5 +1,5 @@
--- What the caller that a key of the rollups stands for is called, per service and hour: an address was somebody in an hour,
--- and at a load balancer, which logs no VPC, in the VPC that flow records show there.
+-- What the caller at an address is called, by the key it has in the rollups, per service and hour: an address was somebody
+-- in an hour, and at a load balancer, which logs no VPC, in the VPC that flow records show there.
 select
     c.hour,
     c.service,
@@ -15,7 +15,8 @@ from (
         service,
         caller_key
     from edge_hours
-    where caller_key is not null
+    where starts_with(caller_key, '/')
+        or starts_with(caller_key, 'vpc-')
 ) as c
 left join principal_names as p
     on case when not starts_with(c.caller_key, 'vpc-') then c.caller_key end = p.principal

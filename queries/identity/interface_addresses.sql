@@ -1,22 +1,13 @@
 -- The addresses of each network interface, per hour: what it sends from and receives at, and whether it passes on what is
 -- not its own. A NAT or a router does: the same client or server is there on the way in and on the way out.
 with seen as (
-    select
+    select distinct
         hour,
         vpc,
         interface_id,
-        src_ip as ip
+        case when direction = 'egress' then src_ip else dst_ip end as ip
     from flow_hours
-    where direction = 'egress'
-        and vpc is not null
-    union
-    select
-        hour,
-        vpc,
-        interface_id,
-        dst_ip
-    from flow_hours
-    where direction = 'ingress'
+    where direction in ('egress', 'ingress')
         and vpc is not null
 ),
 
@@ -28,7 +19,11 @@ crowded as (
     from seen
     where interface_id is not null
     group by hour, interface_id
-    having count(*) > count(distinct ip_version(ip))
+    having count(*) > case
+        when min(ip_version(ip)) < max(ip_version(ip)) then 2
+        when min(ip_version(ip)) is not null then 1
+        else 0
+    end
 ),
 
 passing as (

@@ -20,4 +20,4 @@ select
     min(vpc) as vpc
 from seen
 group by hour, ip
-having count(distinct vpc) = 1
+having min(vpc) = max(vpc)

@@ -6,7 +6,7 @@ with hosts as (
         sum(requests) as requests,
         is_own_domain(host)
             and sum(requests) >= 0.01 * sum(sum(requests)) over (partition by service) as is_own
-    from call_minutes
+    from called_hosts
     where front_door = 'lattice'
         and host <> 'other'
     group by service, host

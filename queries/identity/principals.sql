@@ -20,7 +20,7 @@ held as (
         hour,
         vpc,
         ip,
-        count(distinct interface_id) as holders
+        count(interface_id) as holders
     from interface_addresses
     group by hour, vpc, ip
 ),

@@ -30,12 +30,12 @@ behind as (
         g.service,
         c.host,
         sum(c.requests) as requests
-    from call_minutes as c
+    from called_hosts as c
     inner join alb_target_groups as g
         on c.service = g.elb
         and c.target_group = g.target_group
     where c.front_door = 'alb'
-        and c.caller_key = 'lattice'
+        and c.by_lattice
     group by c.service, g.service, c.host
 )
 

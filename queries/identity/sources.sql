@@ -7,7 +7,7 @@ with peers as (
         min(vpc) as vpc
     from alb_peers
     group by hour, ip
-    having count(distinct vpc) = 1
+    having min(vpc) = max(vpc)
 )
 
 select

@@ -66,9 +66,11 @@ from (
         on t.elb = x.elb
         and t.client_ip = x.ip
         and hour_of(t.timestamp) = x.hour
+        and x.hour >= first_hour()
     left join address_vpcs as v
         on t.client_ip = v.ip
         and hour_of(t.timestamp) = v.hour
+        and v.hour >= first_hour()
     where starts_with(t.tls_verify_status, 'Failed')
 ) as t
 left join service_names as s
@@ -79,6 +81,7 @@ left join address_names as a
     on t.vpc = a.vpc
     and t.client_ip = a.ip
     and t.hour = a.hour
+    and a.hour >= first_hour()
 union all
 select
     f.time,
@@ -123,15 +126,19 @@ from (
     left join address_vpcs as v
         on r.src_ip = v.ip
         and r.hour = v.hour
+        and v.hour >= first_hour()
     left join address_vpcs as w
         on r.dst_ip = w.ip
         and r.hour = w.hour
+        and w.hour >= first_hour()
 ) as f
 left join address_names as b
     on f.src_vpc = b.vpc
     and f.src_ip = b.ip
     and f.hour = b.hour
+    and b.hour >= first_hour()
 left join address_names as d
     on f.dst_vpc = d.vpc
     and f.dst_ip = d.ip
     and f.hour = d.hour
+    and d.hour >= first_hour()

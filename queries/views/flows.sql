@@ -77,6 +77,7 @@ anti join (
     from flow_hours
     where direction = 'egress'
         and action = 'ACCEPT'
+        and hour >= first_hour()
 ) as f
     on case when c.action = 'ACCEPT' and c.connection_direction = 'ingress' then c.client_ip end = f.src_ip
     and c.server_ip = f.dst_ip

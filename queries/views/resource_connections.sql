@@ -21,5 +21,6 @@ select
 from lattice_resource_access as r
 left join address_names as a
     on time_bucket(interval 1 hour, r.event_timestamp) = a.hour
+    and a.hour >= first_hour()
     and split_part(r.source_vpc_arn, '/', -1) = a.vpc
     and r.source_ip = a.ip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from queries.scans import scan
 from queries.session import Session, open_session
 from queries.shell import _executable, init_script
 from queries.statements import PUBLIC_VIEWS, view_header
-from tests.queries.lake_of import NINE, Row, alb, at, flow, lake_of, lattice, session_on
+from tests.queries.lake_of import NINE, Row, alb, at, flow, lake_of, lattice, role, session_on
 from tests.servers import S3Server
 
 
@@ -69,6 +69,18 @@ def test_a_windows_rows_are_exact_within_a_file(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, one_an_hour())
     with open_session(lake, at(0, 10), at(0, 11)) as session:
         assert session.query("select time from requests").column("time").to_pylist() == [at(0, 10)]
+
+
+@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=5, minutes=30))])
+def test_a_window_that_begins_within_an_hour_knows_who_was_where_in_it(tmp_path: Path, zone: tzinfo) -> None:
+    """Who signs from 10.0.0.1 at 09:40 is who calls from there unsigned at 09:45; half past nine is no hour's start,
+    though it is one on a clock in India."""
+    signed = lattice("a", "b", ip="10.0.0.1", start_time=at(40))
+    unsigned = lattice(None, "b", ip="10.0.0.1", start_time=at(45))
+    lake = lake_of(tmp_path, {"lattice_access": [signed, unsigned]})
+    with open_session(lake, at(30).astimezone(zone), history_hours=24) as session:
+        found = session.query("select caller, caller_principal from requests order by time").to_pylist()
+    assert found == [{"caller": "a", "caller_principal": role("a")}, {"caller": "a", "caller_principal": None}]
 
 
 def test_history_reaches_back_in_rollups_alone(tmp_path: Path) -> None:

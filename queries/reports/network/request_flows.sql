@@ -37,7 +37,7 @@
 -- flow_line = { type = "integer", about = "line in it, from 1" }
 -- complete_until = { type = "timestamp with time zone", about = "until when flow records are complete; NULL: there are none" }
 -- ---
-with wanted as (
+with wanted as materialized (
     select
         r.time,
         r.caller,
@@ -65,7 +65,8 @@ with wanted as (
 ),
 
 -- Which records they are is asked of the few columns that tell; the others, most of them text, are then read where the
--- times of these say.
+-- times of these say. No record that begins a minute after the last of the requests is looked at: where the first ones of a busy
+-- edge are wanted, these are few.
 candidates as (
     select
         c.time,
@@ -78,6 +79,7 @@ candidates as (
         and w.time between c.time - interval 60 seconds and c.end_time + interval 60 seconds
     where c.time >= $since - interval 11 minutes
         and c.time < $until + interval 2 minutes
+        and c.time <= (select max(r.time) + interval 60 seconds from wanted as r)
     union
     select
         c.time,
@@ -90,6 +92,7 @@ candidates as (
         and w.time between c.time - interval 60 seconds and c.end_time + interval 60 seconds
     where c.time >= $since - interval 11 minutes
         and c.time < $until + interval 2 minutes
+        and c.time <= (select max(r.time) + interval 60 seconds from wanted as r)
 ),
 
 found as (
@@ -101,6 +104,7 @@ found as (
         and c.log_line = k.log_line
     where c.time >= $since - interval 11 minutes
         and c.time < $until + interval 2 minutes
+        and c.time <= (select max(r.time) + interval 60 seconds from wanted as r)
 ),
 
 -- As in flows, of the few records that were found alone: what both ends logged counts once.
