@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 import obstore
 import pyarrow as pa
@@ -43,12 +44,16 @@ def _write_file(store: ObjectStore, table: Table, rows: pa.Table, day: date | No
     # The schema's version comes first: a reader knows the file's columns without opening it.
     path = f"{folder}v{table.version}-{uuid.uuid4().hex}.parquet"
     sink = pa.BufferOutputStream()
+    varying = {column.name for column in table.columns if column.varies}
+    others: Any = [name for name in table.file_columns if name not in varying]
     pq.write_table(
         rows.select(table.file_columns),
         sink,
         compression="zstd",
         compression_level=1,
         row_group_size=_ROW_GROUP,
+        use_dictionary=others,
+        column_encoding=dict.fromkeys(sorted(varying), "DELTA_BINARY_PACKED"),
         # Arrow's own schema says which texts were dictionaries here: nobody's business, and some kilobytes a file.
         store_schema=False,
         # Every row group holds nearly all values of the others: only these two prune any.

@@ -35,7 +35,8 @@ class Column:
     """One column: its public name, type and meaning; `unit` where it has one; `aws` is AWS's own spelling of it.
 
     `repeats` says that a batch has few values of a text: until it is written it is held as a dictionary, so that what
-    is asked of it is asked once a value, and not once a row.
+    is asked of it is asked once a value, and not once a row. `varies` says that it has many of a number or time: a data
+    file then holds differences, which are smaller and quicker made than a dictionary.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Column:
     unit: str | None = None
     aws: str | None = None
     repeats: bool = False
+    varies: bool = False
 
     @property
     def held(self) -> pa.DataType:
@@ -128,12 +130,17 @@ class Table:
 LINEAGE = (
     Column("extra", Type.TEXT, "Fields AWS wrote that have no column yet: a JSON object, unnamed ones keyed field_N"),
     Column("log_object", Type.TEXT, "URI of the source object this row was read from"),
-    Column("log_line", Type.INT, "Line in that object, counted from 1 (Parquet input: row)"),
+    Column("log_line", Type.INT, "Line in that object, counted from 1 (Parquet input: row)", varies=True),
     Column("log_account", Type.TEXT, "Account in the object's key; NULL where the key does not tell"),
     Column("log_region", Type.TEXT, "Region in the object's key; NULL where the key does not tell"),
     Column("day", Type.DATE, "Day of the row's own time, UTC; the partition"),
 )
 """Columns that every source table ends with."""
+
+
+def _told(column: Column, is_many_valued: bool) -> Column:
+    is_text = column.type is Type.TEXT
+    return replace(column, repeats=is_text and not is_many_valued, varies=is_many_valued and not is_text)
 
 
 def source_table(
@@ -147,10 +154,9 @@ def source_table(
 ) -> Table:
     """A table that holds one AWS log format: its documented fields, then the lineage columns.
 
-    All texts repeat but those of the `many_valued` columns; without these nothing is known to repeat.
+    All texts repeat but those of the `many_valued` columns, and its numbers and times vary; without these nothing is
+    known of either.
     """
     if many_valued is not None:
-        columns = [
-            replace(column, repeats=column.type is Type.TEXT and column.name not in many_valued) for column in columns
-        ]
+        columns = [_told(column, column.name in many_valued) for column in columns]
     return Table(name, about, (*columns, *LINEAGE), time=time, source=source)

@@ -85,7 +85,7 @@ LATTICE_ACCESS = source_table(
         Column("listener_type", Type.TEXT, "In real records; not documented", aws="listenerType"),
         Column("listener_id", Type.TEXT, "In real records; not documented", aws="listenerId"),
     ],
-    many_valued=("request_path", "request_id", "caller_principal_tags"),
+    many_valued=("start_time", "source_port", "bytes_sent", "request_path", "request_id", "caller_principal_tags"),
     time="start_time",
     source=_PAGE,
 )

@@ -62,7 +62,18 @@ ALB_ACCESS = source_table(
     ],
     time="time",
     source=_PAGES + "load-balancer-access-logs.html",
-    many_valued=("request_url", "trace_id", "redirect_url", "conn_trace_id", "transformed_uri"),
+    many_valued=(
+        "time",
+        "client_port",
+        "received_bytes",
+        "sent_bytes",
+        "request_url",
+        "trace_id",
+        "request_creation_time",
+        "redirect_url",
+        "conn_trace_id",
+        "transformed_uri",
+    ),
 )
 
 ALB_CONNECTION = source_table(

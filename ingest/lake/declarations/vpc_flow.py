@@ -72,5 +72,5 @@ VPC_FLOW = source_table(
     ],
     time="start_time",
     source="https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html",
-    many_valued=(),
+    many_valued=("srcport", "dstport", "bytes"),
 )
