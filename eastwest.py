@@ -90,7 +90,8 @@ def configure(
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_level(settings)),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        # Looked up line by line: who calls commands in one process may put another stderr in place.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
 
 

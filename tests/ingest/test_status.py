@@ -116,9 +116,10 @@ def test_a_lake_on_s3_is_compacted_verified_and_known(moto_s3: S3Server, tmp_pat
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    # Two batches of two would leave a worker idle at the end: they are four of one.
     run("ingest", str(tmp_path / "logs"))
     compacted = json.loads(run("lake", "compact", "--settled", "0m", "--format", "json"))
-    assert {(row["table"], row["files_before"], row["files_after"]) for row in compacted} >= {("lattice_access", 2, 1)}
+    assert {(row["table"], row["files_before"], row["files_after"]) for row in compacted} >= {("lattice_access", 4, 1)}
     assert json.loads(run("lake", "verify", "--format", "json")) == []
     assert json.loads(run("lake", "rebuild-rollup", "call_minutes", "--format", "json"))[0]["rows"] == 12
     assert json.loads(run("status", "--format", "json"))["sources"][0]["rows"] == 12
@@ -126,7 +127,7 @@ def test_a_lake_on_s3_is_compacted_verified_and_known(moto_s3: S3Server, tmp_pat
     freed = json.loads(
         run("lake", "vacuum", "--keep", "0m", "--force", "--table", "lattice_access", "--format", "json")
     )
-    assert freed[0]["files"] == 2
+    assert freed[0]["files"] == 4
     assert json.loads(run("lake", "verify", "--format", "json")) == []
 
 
