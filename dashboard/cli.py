@@ -6,8 +6,6 @@ import ipaddress
 import socket
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,15 +112,18 @@ def _url(address: str, port: int) -> str:
 
 def _announce(address: str, port: int) -> None:
     """Print the address on stdout when the server answers."""
+    from urllib.error import URLError  # with the next 20 ms of the start of every command
+    from urllib.request import ProxyHandler, build_opener
+
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
     # Straight to the port: a proxy in the environment has nothing to do with this machine's own server.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = build_opener(ProxyHandler({}))
     for _ in range(600):
         try:
             with opener.open(f"{_url(reachable, port)}/_stcore/health", timeout=2):
                 print(_url(address, port), flush=True)
                 return
-        except (urllib.error.URLError, OSError):
+        except (URLError, OSError):
             time.sleep(0.1)
 
 

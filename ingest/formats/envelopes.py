@@ -12,37 +12,41 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ingest.formats.scan import positions
+from ingest.formats.scan import Offsets, marks
 
 HEAD = 64 * 1024
 PREAMBLE = 8 * 1024
 """Bytes within which a subscription comes to its events: before them are four names of at most 512 characters."""
 
 
-def unwrap(data: bytes) -> bytes:
-    """The log lines in the text of an object; the text itself where nothing is wrapped around them."""
-    if not _is_wrapped(data):
+def unwrap(data: bytes, found_marks: Offsets | None = None) -> bytes:
+    """The log lines in the text of an object; the text itself where nothing is wrapped around them.
+
+    `found_marks` are the text's `scan.marks`, where they have been found already.
+    """
+    if not _is_wrapped(data, found_marks):
         return data
     text = data.decode("utf-8", "surrogateescape")
     return b"".join(line.encode("utf-8", "surrogateescape") + b"\n" for line in _lines(text))
 
 
-def _is_wrapped(data: bytes) -> bool:
+def _is_wrapped(data: bytes, found_marks: Offsets | None) -> bool:
     head = data[:HEAD].lstrip()
     if not head.startswith(b"{"):
         return False
-    if b'"logEvents"' in head[:PREAMBLE] or _has_joined_objects(data):
+    if b'"logEvents"' in head[:PREAMBLE] or _has_joined_objects(data, found_marks):
         return True
     # A first line that opens an object and does not close it, where the next line carries on: printed prettily.
     first, newline, rest = head.partition(b"\n")
     return bool(newline) and not first.rstrip().endswith(b"}") and rest.lstrip()[:1] == b'"'
 
 
-def _has_joined_objects(data: bytes) -> bool:
+def _has_joined_objects(data: bytes, found_marks: Offsets | None) -> bool:
     """Whether an object begins on the line on which another ends: `}{`, with one space or tab between at most."""
     # A search for `}{` with bytes.find took a sixth of an ingest and kept the other worker waiting for the interpreter.
     text = np.frombuffer(data, dtype=np.uint8)
-    after = positions(text, ord("}")) + 1
+    marked = marks(text) if found_marks is None else found_marks
+    after = marked[text[marked] == ord("}")] + 1
     for _ in range(2):
         after = after[after < len(text)]
         next_ = text[after]

@@ -47,7 +47,7 @@ def _write_file(store: ObjectStore, table: Table, rows: pa.Table, day: date | No
     varying = {column.name for column in table.columns if column.varies}
     others: Any = [name for name in table.file_columns if name not in varying]
     pq.write_table(
-        rows.select(table.file_columns),
+        _strict(rows.select(table.file_columns)),
         sink,
         compression="zstd",
         compression_level=1,
@@ -69,6 +69,12 @@ def _write_file(store: ObjectStore, table: Table, rows: pa.Table, day: date | No
         data_change=True,
         stats=_statistics(table, rows),
     )
+
+
+def _strict(rows: pa.Table) -> pa.Table:
+    """The rows, of which a column that is NULL nowhere cannot be: its file says so once, and not of every value."""
+    strict = [field.with_nullable(rows.column(field.name).null_count > 0) for field in rows.schema]
+    return pa.Table.from_arrays(rows.columns, schema=pa.schema(strict))
 
 
 def _statistics(table: Table, rows: pa.Table) -> str:

@@ -1,6 +1,6 @@
 """From objects' bytes to admitted rows: decompress, recognise, put small objects together, parse, apply the rules.
 
-Objects of one format and layout share blocks of some tens of megabytes, so 5,000 small files cost little more than one
+Objects of one format and layout share blocks of some twenty megabytes, so 5,000 small files cost little more than one
 large one, and a large one is read in such blocks. What cannot be decompressed or recognised becomes rejects of that
 object; it never stops the others.
 
@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest import formats
-from ingest.formats.block import Block, Reason, Rejected
+from ingest.formats.block import Block, Indices, Reason, Rejected
 from ingest.formats.object_key import ObjectKey, parse_key
 from ingest.lake.declarations import REJECTS, VPC_FLOW
 from ingest.lake.schema import Table
@@ -34,7 +34,9 @@ from ingest.pipeline.rules import NO_RULES, Rules
 from ingest.pipeline.strays import sort_out
 from ingest.sources import Body, SourceObject
 
-_BLOCK_BYTES = 24 << 20
+_BLOCK_BYTES, _BLOCK_LINES = 12 << 20, 16_000
+"""Text and lines parsed at once, at least: fewer lines pay too much for the calls, more text falls out of the cache."""
+_LARGEST_BLOCK = 24 << 20
 _REJECTS_AT_ONCE = 10_000
 STAGED_FROM = 64 << 20
 """Bytes of an object's text after which its rows are written to files as they come."""
@@ -55,6 +57,7 @@ class _Pending:
     line_counts: list[int] = field(default_factory=list)
     first_lines: list[int] = field(default_factory=list)
     first_offsets: list[int] = field(default_factory=list)
+    marks: list[Indices] = field(default_factory=list)
     size: int = 0
     lines: int = 0
 
@@ -65,8 +68,15 @@ class _Pending:
         self.line_counts.append(count)
         self.first_lines.append(first_line)
         self.first_offsets.append(piece.offset)
+        self.marks.append(piece.marks + self.size)
         self.size += len(piece.data)
         self.lines += count
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether they are worth parsing, and no more should be added."""
+        enough = self.size >= _BLOCK_BYTES and self.lines >= _BLOCK_LINES
+        return enough or self.size >= _LARGEST_BLOCK or self.lines >= MOST_LINES
 
     def block(self, layout: str) -> Block:
         """All of them, back to back."""
@@ -77,6 +87,7 @@ class _Pending:
             layout,
             tuple(self.first_lines),
             tuple(self.first_offsets),
+            np.concatenate(self.marks),
         )
 
 
@@ -154,7 +165,7 @@ class Assembly:
             return
         pending = self._pending[read_as]
         pending.add(outcome.key, piece, count, first_line)
-        if pending.size >= _BLOCK_BYTES or pending.lines >= MOST_LINES:
+        if pending.is_enough:
             self._parse(*read_as)
 
     def _parse(self, module: ModuleType, layout: str) -> None:

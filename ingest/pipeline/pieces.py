@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, pairwise
 
 import numpy as np
 
 from ingest.formats import unwrap
-from ingest.formats.block import count_lines
+from ingest.formats.block import Indices
 from ingest.formats.compression import decompress
 from ingest.formats.envelopes import HEAD
+from ingest.formats.scan import marks
 from ingest.formats.streams import TextStream
 from ingest.sources import Body
 
@@ -46,6 +48,17 @@ class Piece:
     offset: int
     line_bytes: int = 0
 
+    @cached_property
+    def marks(self) -> Indices:
+        """Offsets of the bytes that decide how a line is read (`scan.marks`), looked for once."""
+        return marks(np.frombuffer(self.data, dtype=np.uint8))
+
+    @cached_property
+    def newlines(self) -> Indices:
+        """Offsets of the lines' ends."""
+        found: Indices = self.marks[np.frombuffer(self.data, dtype=np.uint8)[self.marks] == ord("\n")]
+        return found
+
 
 @dataclass(frozen=True)
 class Damage:
@@ -60,8 +73,12 @@ def pieces(body: Body) -> Iterator[Piece | Damage]:
     if isinstance(body, bytes):
         small = decompress(body, PIECE)
         if len(small.data) < PIECE:
-            text = unwrap(small.data)
-            yield from _lines(text if not text or text.endswith(b"\n") else text + b"\n", 0)
+            whole = Piece(small.data, 0)
+            text = unwrap(whole.data, whole.marks)
+            if text is whole.data and text.endswith(b"\n") and len(text) <= LONGEST_LINE:
+                yield whole
+            else:
+                yield from _lines(text if not text or text.endswith(b"\n") else text + b"\n", 0)
             if small.damage:
                 yield Damage(small.damage, len(small.data))
             return
@@ -142,12 +159,11 @@ def _lines(text: bytes, offset: int) -> Iterator[Piece]:
 def counted(found: Iterable[Piece | Damage]) -> Iterator[tuple[Piece | Damage, int]]:
     """The pieces with how many lines each has, those of very short lines cut into several."""
     for piece in found:
-        count = 0 if isinstance(piece, Damage) else count_lines(piece.data)
-        if isinstance(piece, Damage) or count <= MOST_LINES:
-            yield piece, count
+        if isinstance(piece, Damage) or len(piece.newlines) <= MOST_LINES:
+            yield piece, 0 if isinstance(piece, Damage) else len(piece.newlines)
             continue
-        starts = np.flatnonzero(np.frombuffer(piece.data, dtype=np.uint8) == 10)[MOST_LINES - 1 :: MOST_LINES] + 1
+        starts = piece.newlines[MOST_LINES - 1 :: MOST_LINES] + 1
         edges = [0, *starts.tolist()]
         for start, end in pairwise([*edges, len(piece.data)] if edges[-1] < len(piece.data) else edges):
-            part = piece.data[start:end]
-            yield Piece(part, piece.offset + start), count_lines(part)
+            part = Piece(piece.data[start:end], piece.offset + start)
+            yield part, len(part.newlines)
