@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -26,6 +27,9 @@ from ingest.pipeline.run import Limits, Summary, ingest
 from ingest.progress import progress_on
 from ingest.settings import Settings
 from ingest.sources import Source, open_source
+
+_SWITCH_SECONDS = 0.0005
+"""A worker that comes back from Arrow or DuckDB waits no longer than this for the interpreter; 5 ms is Python's own."""
 
 app = typer.Typer()
 _FIRST_RUN = timedelta(hours=24)
@@ -67,6 +71,7 @@ def ingest_command(
             _print_plan(opened, target, _window(opened, target, settings, since, until, everything))
         return
     keep_freed_memory()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     renew_after_pause(target)
     limits = Limits(settings.batch_objects, settings.batch_megabytes << 20, settings.workers)
     total = Summary()
