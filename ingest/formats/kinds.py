@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ingest.formats.arrow import ArrowInvalidError, pa, pc
-from ingest.formats.text_columns import Arrays, Mask, characters, cut_at, halves, mask_of, offsets_of
+from ingest.formats.text_columns import Arrays, Mask, characters, consists_of, cut_at, halves, mask_of, offsets_of
 from ingest.lake.schema import Type
 
 TIME = Type.TIME.arrow
@@ -70,14 +69,14 @@ def _keep(texts: Any) -> tuple[Arrays, Mask | None]:
 TEXT = Kind(lambda text: (text,), _keep)
 
 
-def _numbers(texts: Any, shape: str, allowed: npt.NDArray[np.bool_], type: Any) -> tuple[Any, Mask | None]:
-    """Texts of that shape as numbers; the allowed bytes are a cheap proof that spares the shape's regex.
+def _numbers(texts: Any, shape: str, allowed: Sequence[bytes], type: Any) -> tuple[Any, Mask | None]:
+    """Texts of that shape as numbers; the ranges of allowed bytes are a cheap proof that spares the shape's regex.
 
     What a reader made numbers already stays as it is.
     """
     if pa.types.is_integer(texts.type):
         return texts, None
-    if allowed[characters(texts)].all():
+    if consists_of(texts, *allowed):
         try:
             return pc.cast(texts, type), None
         except ArrowInvalidError:
@@ -86,15 +85,9 @@ def _numbers(texts: Any, shape: str, allowed: npt.NDArray[np.bool_], type: Any) 
     return pc.cast(without(texts, bad), type), bad
 
 
-def _bytes(text: bytes) -> npt.NDArray[np.bool_]:
-    table = np.zeros(256, dtype=np.bool_)
-    table[list(text)] = True
-    return table
-
-
-_INTEGER_BYTES = _bytes(b"-0123456789")
-_REAL_BYTES = _bytes(b"-.0123456789")
-_ADDRESS_BYTES = _bytes(b"0123456789abcdefABCDEF:.")
+_INTEGER_BYTES = (b"09", b"--")
+_REAL_BYTES = (b"09", b"-.")
+_ADDRESS_BYTES = (b"0:", b"..", b"af", b"AF")
 _ADDRESS_PORT = re.compile(r"\[?([0-9a-fA-F:.]+)\]?:([0-9]{1,5})", re.ASCII)
 _INTEGER = re.compile(r"-?[0-9]+", re.ASCII)
 _REAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
@@ -179,15 +172,15 @@ def read_time(text: str) -> datetime:
 
 _TIME_LENGTHS = (20, *range(22, 28))
 _TIME_SHAPE = np.frombuffer(b"0000-00-00T00:00:00.000000Z", dtype=np.uint8)
-_DIGIT = _bytes(b"0123456789")
 
 
 def _time_shaped(texts: Any, length: int) -> bool:
     """Whether all the texts, each of that length, are digits and punctuation as a time has them."""
     shape = np.append(_TIME_SHAPE[: length - 1], _TIME_SHAPE[-1])
     found = characters(texts).reshape(-1, length)
-    digits = shape == ord("0")
-    return bool(_DIGIT[found[:, digits]].all() and (found[:, ~digits] == shape[~digits]).all())
+    # By how much a byte may be above the shape's: what is less wraps around and is above it by more.
+    room = np.where(shape == ord("0"), np.uint8(9), np.uint8(0))
+    return bool((found - shape <= room).all())
 
 
 def _times(texts: Any) -> tuple[Arrays, Mask | None]:
@@ -224,7 +217,7 @@ def _address_port(text: str) -> tuple[object, ...]:
 
 def _addresses_ports(texts: Any) -> tuple[Arrays, Mask | None]:
     bad: Mask | None = None
-    clean = bool(_ADDRESS_BYTES[characters(texts)].all())
+    clean = consists_of(texts, *_ADDRESS_BYTES)
     cut = cut_at(texts, ":", 1) if clean else None
     if cut is None:
         pieces = pc.split_pattern(texts, ":", max_splits=1, reverse=True)

@@ -5,12 +5,14 @@ What NumPy finds in those bytes at once need not be asked text by text.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest.formats.arrow import pa, pc
+from ingest.formats.scan import WINDOW
 
 Mask = npt.NDArray[np.bool_]
 Arrays = list[Any]
@@ -22,6 +24,20 @@ def characters(texts: Any) -> npt.NDArray[np.uint8]:
         return np.empty(0, dtype=np.uint8)
     offsets = offsets_of(texts)
     return np.frombuffer(texts.buffers()[2], dtype=np.uint8)[offsets[0] : offsets[-1]]
+
+
+def consists_of(texts: Any, *ranges: bytes) -> bool:
+    """Whether the texts have no bytes but those of the ranges, each of which is its least and its greatest byte."""
+    bytes_ = characters(texts)
+    return all(_within(bytes_[at : at + WINDOW], ranges) for at in range(0, len(bytes_), WINDOW))
+
+
+def _within(bytes_: npt.NDArray[np.uint8], ranges: Sequence[bytes]) -> bool:
+    found = np.zeros(len(bytes_), dtype=np.bool_)
+    for least, greatest in ranges:
+        # What is less wraps around and is greater.
+        found |= bytes_ - np.uint8(least) <= greatest - least
+    return bool(found.all())
 
 
 def offsets_of(texts: Any) -> npt.NDArray[np.int32]:
