@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,7 @@ def header(fields: Sequence[str]) -> Sequence[str] | None:
     return fields
 
 
+@lru_cache(maxsize=16)  # the objects of a flow log begin alike, and are asked what they are twice
 def _first_header(first_line: bytes) -> Sequence[str] | None:
     return header(_fields_in(first_line.decode("utf-8", "replace").rstrip("\r\n")))
 
