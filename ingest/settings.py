@@ -90,7 +90,7 @@ class Settings(BaseSettings):
         default=3, description="Days, counted back from now, that a run lists again for late objects.", ge=1, le=366
     )
     batch_objects: int = Field(
-        default=500, description="Source objects in one batch, so in one Delta commit, at most.", ge=1, le=10_000
+        default=1_000, description="Source objects in one batch, so in one Delta commit, at most.", ge=1, le=10_000
     )
     batch_megabytes: int = Field(
         default=16, description="Megabytes (MiB, as stored) of source objects in one batch, at most.", ge=1, le=4_096

@@ -28,7 +28,7 @@ class Quiet:
         """Ignored."""
 
 
-def ingested(logs: Path, lake: Path, batch_objects: int = 500) -> Lake:
+def ingested(logs: Path, lake: Path, batch_objects: int = 1000) -> Lake:
     """The logs of a folder in a new lake."""
     target = Lake(str(lake))
     summary = ingest(open_source(str(logs), Settings()), target, Limits(batch_objects, 16 << 20, 2), Quiet())

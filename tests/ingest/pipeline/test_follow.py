@@ -41,7 +41,7 @@ def fill(queue: Announced, paths: list[Path]) -> None:
         list(pool.map(lambda p: queue.bucket.put(p.relative_to(lakes.SAMPLE).as_posix(), p.read_bytes()), paths))
 
 
-def environment(server: S3Server, visibility: int = 300, batch_objects: int = 500) -> dict[str, str]:
+def environment(server: S3Server, visibility: int = 300, batch_objects: int = 1000) -> dict[str, str]:
     more = {"EASTWEST_VISIBILITY_SECONDS": str(visibility), "EASTWEST_BATCH_OBJECTS": str(batch_objects)}
     return {**os.environ, **server.environ, **more}
 
