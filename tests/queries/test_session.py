@@ -127,6 +127,23 @@ def test_a_session_follows_the_lake(tmp_path: Path) -> None:
     assert callers == ["a", "c"]
 
 
+def test_questions_asked_at_once_are_answered_in_their_order(tmp_path: Path) -> None:
+    with open_session(three_files(tmp_path)) as session:
+        session.hold("timed_requests")
+        hours = "select time::varchar as at from timed_requests where time >= $since order by 1 limit 1"
+        found = session.query_all([(hours, {"since": at(0, hour)}) for hour in (11, 9, 10)])
+        assert session.query_all([]) == []
+    # As text: every one of them in UTC.
+    assert [answer.column("at").to_pylist() for answer in found] == [
+        [f"2026-03-10 {hour}:00:00+00"] for hour in ("11", "09", "10")
+    ]
+
+
+def test_a_question_among_several_that_is_refused_says_why(tmp_path: Path) -> None:
+    with open_session(three_files(tmp_path)) as session, pytest.raises(QueryError, match="nowhere"):
+        session.query_all([("select 1", {}), ("from nowhere", {}), ("select 2", {})])
+
+
 def test_files_of_an_older_schema_have_nulls_for_what_they_lack(tmp_path: Path) -> None:
     old = pa.table({"t": pa.array([at(0)], Type.TIME.arrow), "a": ["old"]})
     new = pa.table({"t": pa.array([at(1)], Type.TIME.arrow), "b": ["x"], "a": ["new"]})
