@@ -44,6 +44,8 @@ _LONG = {"minute_calls": "minute", "failed_minutes": "minute", "hourly_latencies
 """Views that are held for the window alone, and their time."""
 _HOUR = timedelta(hours=1)
 _CLOCK = "set TimeZone = 'UTC'"
+_FOOTERS = "set global parquet_metadata_cache = true"
+"""Files of a lake never change, and a question names one several times: its footer is read once."""
 _TEMPORARY = re.compile("^create or replace temp ", re.MULTILINE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -83,7 +85,7 @@ class Session:
         self._complete = complete_until(snapshots)
         chosen = {name: self._files(TABLES[name], snapshot) for name, snapshot in snapshots.items()}
         self.rows = {name: sum(file.rows for file in files) for name, files in chosen.items()}
-        self.setup = [_CLOCK, *(extension_statements() if not self.lake.is_local else [])]
+        self.setup = [_CLOCK, _FOOTERS, *(extension_statements() if not self.lake.is_local else [])]
         secret = secret_statement(self.lake)
         for statement in [*self.setup, *([secret] if secret else [])]:
             self._execute(statement)
