@@ -267,7 +267,7 @@ def test_a_quantile_between_two_buckets_lies_between_them(tmp_path: Path) -> Non
     """Ten requests of 10 ms and one of 1000: p99 lies at 0.99 * 10 = 9.9, between the last of the ten and the other.
 
     10 ms is in bucket 24, whose middle is 1.1 ** 24.5 = 10.33, 1000 ms in 72, 1.1 ** 72.5 = 1002.24, so p99
-    is 10.33 + 0.9 * 991.91 = 903.04 (of the values themselves 901); p90 lies at 9, on the last of the ten.
+    is 10.33 + 0.9 * 991.90 = 903.04 (of the values themselves 901); p90 lies at 9, on the last of the ten.
     """
     rows = [
         {**lattice("a", "b", ip="10.0.0.1", target="10.0.0.2", duration=10), "repeat": 10},
