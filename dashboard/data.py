@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
+
 from queries import catalog
 from queries.session import Session
 
@@ -87,26 +89,31 @@ class _Lake:
     def _ask(self, window: str) -> Picture:
         if self._follow().data_until() is None:
             return Picture()
-        denied, silence = catalog.report("denied_callers"), catalog.load("checks")["silent_source"]
-        with self._opener(WINDOWS[window], denied.history_hours) as session:
+        refusals, silence = catalog.report("denied_callers"), catalog.load("checks")["silent_source"]
+        with self._opener(WINDOWS[window], refusals.history_hours) as session:
             since, until = session.window()
             # Asked about by more than one part of the picture.
             session.hold("denials")
-            return Picture(
-                since,
-                until,
-                edges=_answer(session, catalog.report("edge_health")),
-                denied=_answer(session, denied),
-                sources=_answer(session, catalog.report("source_freshness")),
-                silent=_answer(session, silence, baseline_since=until - timedelta(hours=silence.history_hours)),
+            edges, denied, sources, silent = _answers(
+                session,
+                (catalog.report("edge_health"), {}),
+                (refusals, {}),
+                (catalog.report("source_freshness"), {}),
+                (silence, {"baseline_since": until - timedelta(hours=silence.history_hours)}),
             )
+            return Picture(since, until, edges, denied, sources, silent)
 
 
-def _answer(session: Session, report: catalog.Report, **given: object) -> Answer:
+def _answers(session: Session, *asked: tuple[catalog.Report, dict[str, object]]) -> list[Answer]:
+    found = catalog.run_all(session, asked)
+    return [_answer(session, *question, rows) for question, rows in zip(asked, found, strict=True)]
+
+
+def _answer(session: Session, report: catalog.Report, given: dict[str, object], rows: pa.Table) -> Answer:
     values = report.bind(session, given)
     window = ", ".join(f"{key} := timestamptz '{values[key]}'" for key in catalog.WINDOW if key in values)
     sql = f"-- For this window in `eastwest shell`:\nfrom {report.name}({window});\n\n-- {report.where}\n{report.sql}"
-    return Answer(report.run(session, given).to_pylist(), sql)
+    return Answer(rows.to_pylist(), sql)
 
 
 _lake: _Lake | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -114,6 +114,11 @@ class Report:
         body = _PARAMETER.sub(r"\1", self.sql).rstrip().rstrip(";")
         # Quoted: `overlaps` is a word of SQL's own.
         return f'create or replace temp macro "{self.name}"({declared}) as table\n{body}'
+
+
+def run_all(session: Session, asked: Sequence[tuple[Report, Mapping[str, object]]]) -> list[pa.Table]:
+    """The rows of several reports and checks with their parameters, asked at the same time. Raises QueryError."""
+    return session.query_all([(report.sql, report.bind(session, given)) for report, given in asked])
 
 
 def _literal(value: Value, type_name: str) -> str:

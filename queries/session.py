@@ -6,8 +6,9 @@ session is made of is in `Session.statements`, so the shell's init file makes ex
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -42,6 +43,10 @@ object's time), and what delivered in the day before is known as a source."""
 _LONG = {"minute_calls": "minute", "failed_minutes": "minute", "hourly_latencies": "hour"}
 """Views that are held for the window alone, and their time."""
 _HOUR = timedelta(hours=1)
+_CLOCK = "set TimeZone = 'UTC'"
+_FOOTERS = "set global parquet_metadata_cache = true"
+"""Files of a lake never change, and a question names one several times: its footer is read once."""
+_TEMPORARY = re.compile("^create or replace temp ", re.MULTILINE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Bound = datetime | str | None
@@ -77,27 +82,33 @@ class Session:
         self.since, self.until = self._window_of(snapshots)
         self._oldest, newest = oldest_data(snapshots), newest_data(snapshots)
         self._end = None if newest is None else next_minute(newest)
+        self._complete = complete_until(snapshots)
         chosen = {name: self._files(TABLES[name], snapshot) for name, snapshot in snapshots.items()}
         self.rows = {name: sum(file.rows for file in files) for name, files in chosen.items()}
-        self.setup = ["set TimeZone = 'UTC'", *(extension_statements() if not self.lake.is_local else [])]
-        body = [
-            *(scan(TABLES[name], files, *self._bounds_of(TABLES[name])) for name, files in chosen.items()),
-            watermark_statement(snapshots),
-            data_until_statement(snapshots),
-            first_hour_statement(None if self.since is None else _hour_of(self.since)),
-            names_statement(self._names),
-            *statements.macros(),
-            *(
-                statements.stand_in(table)
-                for table in ROLLUPS
-                if table.counted_from and snapshots[table.name].version < 0
-            ),
-            *statements.relations(),
-        ]
-        self.statements = [*self.setup, *body]
+        self.setup = [_CLOCK, _FOOTERS, *(extension_statements() if not self.lake.is_local else [])]
         secret = secret_statement(self.lake)
-        for statement in [*self.setup, *([secret] if secret else []), *body]:
+        for statement in [*self.setup, *([secret] if secret else [])]:
             self._execute(statement)
+        self.statements = list(self.setup)
+        for statement in self._body(snapshots, chosen):
+            self._execute(statement)
+            self.statements.append(statement)
+
+    def _body(self, snapshots: Mapping[str, Snapshot], chosen: Mapping[str, tuple[DataFile, ...]]) -> Iterator[str]:
+        for name, files in chosen.items():
+            yield scan(TABLES[name], files, *self._bounds_of(TABLES[name]))
+        yield watermark_statement(snapshots)
+        yield data_until_statement(snapshots)
+        yield first_hour_statement(None if self.since is None else _hour_of(self.since))
+        yield names_statement(self._names)
+        yield from statements.macros()
+        for table in ROLLUPS:
+            if table.counted_from and snapshots[table.name].version < 0:
+                yield statements.stand_in(table)
+        yield from statements.relations(self._is_empty)
+
+    def _is_empty(self, table: str) -> bool:
+        return self.connection.execute(f"from {table} limit 1").fetchone() is None
 
     def _snapshots(self) -> dict[str, Snapshot]:
         # A dozen small reads, each waiting for the store more than computing.
@@ -132,7 +143,9 @@ class Session:
 
     def _execute(self, statement: str) -> None:
         try:
-            self.connection.execute(statement)
+            # Temporary is what the shell needs, on a database of the user's. This one is the session's own, and what is
+            # temporary there, its other connections (query_all) would not see.
+            self.connection.execute(_TEMPORARY.sub("create or replace ", statement))
         except duckdb.Error as error:
             first = next(line for line in statement.splitlines() if not line.startswith("--"))
             raise LakeError(f"lake {self.lake.uri}: session cannot be opened at '{first}': {error}") from error
@@ -173,10 +186,18 @@ class Session:
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
         """The rows of one statement, as Arrow. Raises QueryError when the engine refuses it."""
-        try:
-            return self.connection.execute(sql, dict(parameters or {})).to_arrow_table()
-        except duckdb.Error as error:
-            raise QueryError(str(error)) from error
+        return _ask(self.connection, sql, parameters or {})
+
+    def query_all(self, questions: Sequence[tuple[str, Mapping[str, object]]]) -> list[pa.Table]:
+        """The rows of several statements and their parameters, asked at the same time, in the order they were given in.
+
+        A question is planned on one thread, so several take less time than one after the other. They do not see
+        temporary tables made through `connection`. Raises QueryError when the engine refuses one.
+        """
+        threads = self.connection.execute("select current_setting('threads')").fetchone()
+        with ThreadPoolExecutor(int(threads[0]) if threads else 1) as pool:
+            asked = [pool.submit(_ask_beside, self.connection.cursor(), *question) for question in questions]
+            return [answer.result() for answer in asked]
 
     def window(self) -> tuple[datetime, datetime]:
         """What the session covers: its bounds, else the first and last minute of data (1970 on an empty lake)."""
@@ -186,8 +207,7 @@ class Session:
 
     def data_until(self) -> datetime | None:
         """End of the newest complete minute of data (see `watermarks`); None on an empty lake."""
-        row = self.connection.execute("select data_until()").fetchone()
-        return row[0].astimezone(UTC) if row and row[0] else None
+        return self._complete
 
     def close(self) -> None:
         """Give the connection back."""
@@ -200,6 +220,19 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]) -> pa.Table:
+    try:
+        return connection.execute(sql, dict(parameters)).to_arrow_table()
+    except duckdb.Error as error:
+        raise QueryError(str(error)) from error
+
+
+def _ask_beside(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]) -> pa.Table:
+    with cursor:
+        cursor.execute(_CLOCK)
+        return _ask(cursor, sql, parameters)
 
 
 def _hour_of(time: datetime) -> datetime:

@@ -4,41 +4,54 @@
 create or replace temp macro deliveries(begin_at, end_at) as table
 with slots as (
     select
-        source,
-        format,
-        kin,
-        delivery_slot(max_time) as slot,
-        max(log_object) as log_object
-    from delivered_objects
-    where max_time >= begin_at
-        and max_time < end_at
-        and source is not null
-    group by all
+        *,
+        lag(slot) over w as last_slot,
+        lead(slot) over w as next_slot
+    from (
+        select
+            source,
+            format,
+            kin,
+            delivery_slot(max_time) as slot,
+            max(log_object) as log_object
+        from delivered_objects
+        where max_time >= begin_at
+            and max_time < end_at
+            and source is not null
+        group by all
+    )
+    window w as (partition by source order by slot)
 ),
 
-begun as (
+-- Who begins in a slot takes over in it and in the two before it.
+heirs as (
     select
-        source,
         kin,
-        slot
-    from slots
-    qualify lag(slot) over (partition by source order by slot) is distinct from slot - interval 5 minutes
+        slot,
+        min(source) as first_heir,
+        max(source) as last_heir
+    from (
+        select
+            source,
+            kin,
+            unnest([slot, slot - interval 5 minutes, slot - interval 10 minutes]) as slot
+        from slots
+        where last_slot is distinct from slot - interval 5 minutes
+    )
+    group by kin, slot
 )
 
 select
     s.source,
     s.format,
     s.slot,
-    lead(s.slot) over (partition by s.source order by s.slot) as next_slot,
-    exists (
-        select 1
-        from begun as b
-        where b.kin = s.kin
-            and b.source <> s.source
-            and b.slot between s.slot and s.slot + interval 10 minutes
-    ) as taken_over,
+    s.next_slot,
+    coalesce(h.first_heir <> s.source or h.last_heir <> s.source, false) as taken_over,
     s.log_object
-from slots as s;
+from slots as s
+left join heirs as h
+    on s.kin = h.kin
+    and s.slot = h.slot;
 
 -- Sources of deliveries and how regular they were: the share of their objects that the next five minutes followed up.
 create or replace temp macro delivering(begin_at, end_at) as table

@@ -57,3 +57,67 @@ select
 from minute_calls as m
 where m.minute >= greatest(hour_of(end_at), hour_from(begin_at))
     and m.minute < end_at;
+
+-- The same, and whether a row is of the time before turn, which lies between the two: one look where two would be planned.
+create or replace temp macro edge_calls_around(begin_at, turn, end_at) as table
+select
+    h.caller,
+    h.callee,
+    h.caller_principal,
+    h.service,
+    h.hour,
+    h.first_minute,
+    h.last_minute,
+    h.last_ok,
+    h.requests,
+    h.ok,
+    h.client_errors,
+    h.denied,
+    h.server_errors,
+    h.no_response,
+    h.hour < turn as is_before
+from hourly_calls as h
+where h.hour >= hour_from(begin_at)
+    and h.hour < hour_of(end_at)
+    and (h.hour <> hour_of(turn) or hour_of(turn) = turn)
+union all
+select
+    m.caller,
+    m.callee,
+    m.caller_principal,
+    m.service,
+    hour_of(m.minute),
+    m.minute,
+    m.minute,
+    case when m.outcome = 'ok' then m.minute end,
+    m.requests,
+    case when m.outcome = 'ok' then m.requests else 0 end,
+    case when m.outcome = 'client_error' then m.requests else 0 end,
+    case when m.outcome = 'denied' then m.requests else 0 end,
+    case when m.outcome = 'server_error' then m.requests else 0 end,
+    case when m.outcome = 'no_response' then m.requests else 0 end,
+    m.minute < turn
+from minute_calls as m
+where m.minute >= begin_at
+    and m.minute < least(hour_from(begin_at), end_at)
+union all
+select
+    m.caller,
+    m.callee,
+    m.caller_principal,
+    m.service,
+    hour_of(m.minute),
+    m.minute,
+    m.minute,
+    case when m.outcome = 'ok' then m.minute end,
+    m.requests,
+    case when m.outcome = 'ok' then m.requests else 0 end,
+    case when m.outcome = 'client_error' then m.requests else 0 end,
+    case when m.outcome = 'denied' then m.requests else 0 end,
+    case when m.outcome = 'server_error' then m.requests else 0 end,
+    case when m.outcome = 'no_response' then m.requests else 0 end,
+    m.minute < turn
+from minute_calls as m
+where m.minute >= greatest(hour_of(turn), hour_from(begin_at))
+    and m.minute < end_at
+    and (m.minute < hour_from(turn) or m.minute >= hour_of(end_at));

@@ -57,6 +57,41 @@ def test_edge_calls_counts_what_the_view_calls_counts(tmp_path: Path) -> None:
     assert found.num_rows == 5
 
 
+@pytest.mark.parametrize(
+    ("begin", "turn", "end", "before", "after"),
+    [
+        # Of a and b come two calls at 09:00 and one each at 09:01, 09:02, 10:01 and 10:02.
+        (-20, 62, 90, 5, 1),  # turn within an hour of its own
+        (0, 60, 120, 4, 2),  # whole hours alone
+        (1, 61, 62, 2, 1),  # turn and end in the same hour
+        (1, 2, 60, 1, 1),  # begin and turn in the same hour
+        (1, 2, 3, 1, 1),  # all of it in one hour
+        (1, 1, 62, 0, 3),  # nothing before
+        (0, 2, 2, 3, 0),  # nothing after
+    ],
+)
+def test_calls_around_a_moment_are_those_before_and_those_after(
+    tmp_path: Path, begin: int, turn: int, end: int, before: int, after: int
+) -> None:
+    with open_session(lake_of(tmp_path, mixed())) as session:
+        columns = "caller, callee, caller_principal, service, hour, first_minute, last_minute, last_ok"
+        columns += ", requests, ok, client_errors, denied, server_errors, no_response"
+        times = {"begin": at(begin), "turn": at(turn), "end": at(end)}
+        found = session.query(
+            f"select {columns}, is_before from edge_calls_around($begin, $turn, $end) order by all", times
+        )
+        expected = session.query(
+            f"select {columns}, true as is_before from edge_calls($begin, $turn) union all"
+            f" select {columns}, false from edge_calls($turn, $end) order by all",
+            times,
+        )
+    counted = {True: 0, False: 0}
+    for row in found.to_pylist():
+        counted[row["is_before"]] += row["requests"] if (row["caller"], row["callee"]) == ("a", "b") else 0
+    assert (counted[True], counted[False]) == (before, after)
+    assert found.to_pylist() == expected.to_pylist()
+
+
 def test_failures_and_the_ends_of_a_window_have_their_minutes(tmp_path: Path) -> None:
     """The whole hour 09 of a and b is 09:00 twice, 09:01 and the 500 at 09:02; the rest of 10 is minutes."""
     with open_session(lake_of(tmp_path, mixed())) as session:

@@ -127,6 +127,23 @@ def test_a_session_follows_the_lake(tmp_path: Path) -> None:
     assert callers == ["a", "c"]
 
 
+def test_questions_asked_at_once_are_answered_in_their_order(tmp_path: Path) -> None:
+    with open_session(three_files(tmp_path)) as session:
+        session.hold("timed_requests")
+        hours = "select time::varchar as at from timed_requests where time >= $since order by 1 limit 1"
+        found = session.query_all([(hours, {"since": at(0, hour)}) for hour in (11, 9, 10)])
+        assert session.query_all([]) == []
+    # As text: every one of them in UTC.
+    assert [answer.column("at").to_pylist() for answer in found] == [
+        [f"2026-03-10 {hour}:00:00+00"] for hour in ("11", "09", "10")
+    ]
+
+
+def test_a_question_among_several_that_is_refused_says_why(tmp_path: Path) -> None:
+    with open_session(three_files(tmp_path)) as session, pytest.raises(QueryError, match="nowhere"):
+        session.query_all([("select 1", {}), ("from nowhere", {}), ("select 2", {})])
+
+
 def test_files_of_an_older_schema_have_nulls_for_what_they_lack(tmp_path: Path) -> None:
     old = pa.table({"t": pa.array([at(0)], Type.TIME.arrow), "a": ["old"]})
     new = pa.table({"t": pa.array([at(1)], Type.TIME.arrow), "b": ["x"], "a": ["new"]})
@@ -239,11 +256,27 @@ def test_quantiles_of_buckets_are_within_five_percent(tmp_path: Path, q: float) 
         sql = f"select {macro}(bucket, requests) as ms from call_hours where part = 'total'"
         estimate = session.query(sql).column("ms").to_pylist()[0]
         exact = (
-            session.query("select quantile_disc(latency_ms, $q) as ms from requests", {"q": q})
+            session.query("select quantile_cont(latency_ms, $q) as ms from requests", {"q": q})
             .column("ms")
             .to_pylist()[0]
         )
     assert estimate == pytest.approx(exact, rel=0.05)
+
+
+def test_a_quantile_between_two_buckets_lies_between_them(tmp_path: Path) -> None:
+    """Ten requests of 10 ms and one of 1000: p99 lies at 0.99 * 10 = 9.9, between the last of the ten and the other.
+
+    10 ms is in bucket 24, whose middle is 1.1 ** 24.5 = 10.33, 1000 ms in 72, 1.1 ** 72.5 = 1002.24, so p99
+    is 10.33 + 0.9 * 991.90 = 903.04 (of the values themselves 901); p90 lies at 9, on the last of the ten.
+    """
+    rows = [
+        {**lattice("a", "b", ip="10.0.0.1", target="10.0.0.2", duration=10), "repeat": 10},
+        lattice("a", "b", ip="10.0.0.1", target="10.0.0.2", duration=1000),
+    ]
+    with session_on(tmp_path, lattice_access=rows) as session:
+        sql = "select p90(bucket, requests) as p90, p99(bucket, requests) as p99 from call_hours where part = 'total'"
+        (found,) = session.query(sql).to_pylist()
+    assert found == pytest.approx({"p90": 10.33, "p99": 903.04}, abs=0.01)
 
 
 def shell(script: Path, sql: str) -> list[str]:

@@ -26,63 +26,61 @@ with bounds as (
     select least($until, data_until()) as ended
 ),
 
-before as (
+counted as (
     select
         c.caller,
         c.callee,
+        c.is_before,
         sum(c.requests)::bigint as requests,
         min(c.first_minute) as first_seen,
         max(c.last_minute) as last_seen
-    from edge_calls($since - to_hours($baseline_hours), $since) as c
-    group by c.caller, c.callee
+    from edge_calls_around(
+        $since - to_hours($baseline_hours), $since, greatest($since, least($until, data_until()))
+    ) as c
+    group by c.caller, c.callee, c.is_before
 ),
 
 now as (
     select
-        c.caller,
-        c.callee,
-        sum(c.requests)::bigint as requests
-    from edge_calls($since, least($until, data_until())) as c
-    group by c.caller, c.callee
-),
-
-edges as (
-    select
-        coalesce(p.caller, n.caller) as caller,
-        coalesce(p.callee, n.callee) as callee,
-        coalesce(p.requests, 0) as before,
-        coalesce(n.requests, 0) as now,
-        p.last_seen,
-        p.first_seen
-    from before as p
-    full outer join now as n
-        on p.caller = n.caller
-        and p.callee = n.callee
+        caller,
+        callee,
+        requests
+    from counted
+    where not is_before
 ),
 
 judged as (
     select
-        e.*,
-        sum(e.now) over (partition by e.caller) > 0 as caller_alive,
-        sum(e.now) over (partition by e.callee) > 0 as callee_alive,
-        (epoch($since) - epoch(min(e.first_seen) over ())) / 3600 as known_hours,
-        e.before * (epoch(b.ended) - epoch($since))
-            / nullif(epoch($since) - epoch(min(e.first_seen) over ()), 0) as expected,
+        p.caller,
+        p.callee,
+        p.last_seen,
+        p.requests as requests_before,
+        epoch($since) - epoch(min(p.first_seen) over ()) as known_seconds,
+        p.requests * (epoch(b.ended) - epoch($since)) / nullif(known_seconds, 0) as expected,
         b.ended
-    from edges as e, bounds as b
+    from counted as p, bounds as b
+    where p.is_before
 )
 
 select
     j.caller,
     j.callee,
     j.last_seen,
-    j.before as requests_before,
+    j.requests_before,
     j.expected,
-    j.caller_alive,
-    j.callee_alive,
-    j.known_hours,
+    j.caller in (select n.caller from now as n group by n.caller having sum(n.requests) > 0) as caller_alive,
+    j.callee in (select n.callee from now as n group by n.callee having sum(n.requests) > 0) as callee_alive,
+    j.known_seconds / 3600 as known_hours,
     j.ended as window_end
 from judged as j
-where j.now = 0
-    and j.expected >= $at_least
+anti join (
+    select
+        caller,
+        callee
+    from now
+    where requests <> 0
+) as n
+    on j.caller = n.caller
+    and j.callee = n.callee
+where j.expected >= $at_least
 order by j.expected desc, j.caller, j.callee

@@ -22,68 +22,46 @@
 -- caller_principal = { type = "varchar", about = "one principal the caller signed with" }
 -- known_hours = { type = "double", about = "hours of calls before the window that it was compared with" }
 -- ---
-with before as (
+with counted as (
     select
         c.caller,
         c.callee,
-        min(c.first_minute) as known_from
-    from edge_calls($since - to_hours($baseline_hours), $since) as c
-    group by c.caller, c.callee
-),
-
-now as (
-    select
-        c.caller,
-        c.callee,
+        c.is_before,
         min(c.first_minute) as first_seen,
         max(c.last_minute) as last_seen,
         sum(c.requests)::bigint as requests,
         sum(c.ok)::bigint as ok,
         sum(c.denied)::bigint as denied,
         min(c.caller_principal) as caller_principal
-    from edge_calls($since, $until) as c
-    group by c.caller, c.callee
+    from edge_calls_around($since - to_hours($baseline_hours), $since, $until) as c
+    group by c.caller, c.callee, c.is_before
 ),
 
-edges as (
+known as (
     select
-        coalesce(n.caller, b.caller) as caller,
-        coalesce(n.callee, b.callee) as callee,
-        n.first_seen,
-        n.last_seen,
-        coalesce(n.requests, 0) as requests,
-        coalesce(n.ok, 0) as ok,
-        coalesce(n.denied, 0) as denied,
-        n.caller_principal,
-        b.known_from
-    from now as n
-    full outer join before as b
-        on n.caller = b.caller
-        and n.callee = b.callee
-),
-
-judged as (
-    select
-        e.*,
-        min(e.known_from) over (partition by e.caller) is null as new_caller,
-        min(e.known_from) over (partition by e.callee) is null as new_callee,
-        (epoch($since) - epoch(min(e.known_from) over ())) / 3600 as known_hours
-    from edges as e
+        caller,
+        callee,
+        first_seen
+    from counted
+    where is_before
 )
 
 select
-    j.caller,
-    j.callee,
-    j.first_seen,
-    j.last_seen,
-    j.requests,
-    j.ok,
-    j.denied,
-    j.new_caller,
-    j.new_callee,
-    j.caller_principal,
-    j.known_hours
-from judged as j
-where j.known_from is null
-    and j.known_hours is not null
-order by j.requests desc, j.first_seen, j.caller, j.callee
+    n.caller,
+    n.callee,
+    n.first_seen,
+    n.last_seen,
+    n.requests,
+    n.ok,
+    n.denied,
+    n.caller not in (select k.caller from known as k) as new_caller,
+    n.callee not in (select k.callee from known as k) as new_callee,
+    n.caller_principal,
+    (epoch($since) - epoch((select min(k.first_seen) from known as k))) / 3600 as known_hours
+from counted as n
+anti join known as k
+    on n.caller = k.caller
+    and n.callee = k.callee
+where not n.is_before
+    and exists (from known)
+order by n.requests desc, n.first_seen, n.caller, n.callee

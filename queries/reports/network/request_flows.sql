@@ -59,6 +59,18 @@ with wanted as materialized (
         and r.time < $until
         and ($only_caller is null or r.caller = $only_caller)
         and ($only_callee is null or r.callee = $only_callee)
+        -- The same of the service's id, which the scan can tell before anything is looked up.
+        and (
+            $only_callee is null
+            or $only_callee = 'unknown'
+            or r.service in (
+                select s.service
+                from service_names as s
+                where s.name = $only_callee
+                union all
+                select $only_callee
+            )
+        )
         and ($only_request is null or r.request_id = $only_request or r.trace_id = $only_request)
     order by r.time, r.log_object, r.log_line
     limit $at_most
