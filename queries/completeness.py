@@ -78,7 +78,7 @@ def completeness_of(deliveries: Collection[Delivery]) -> str:
     named = "; ".join(str(delivery) for delivery in missing[:_NAMED])
     more = f"; and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
     # Rounded down: 99.97 % is not all of it.
-    return f"{int(coverage * 1000) / 10}% of it is there: {named}{more}"
+    return f"{int(coverage * 1000) / 10}% complete: {named}{more}"
 
 
 class Ledger:

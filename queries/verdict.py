@@ -168,7 +168,7 @@ def _evidence(
         said.append(("latency", f"p50 {seen.latency['p50_ms']:,.0f} ms, p95 {seen.latency['p95_ms']:,.0f} ms"))
     said += [("also", f"{found.words} ({found.affected:,} of {found.attempts:,})") for found in others]
     said += [("log lines", text) for text in _by_object(lines)]
-    state = "complete" if coverage >= 1 else f"{coverage:.0%} of it is there"
+    state = "complete" if coverage >= 1 else f"{coverage:.0%} complete"
     if coverage < ENOUGH:
         state += ", too little to conclude anything from absence"
     said.append(("data", "; ".join([state, *missing])))

@@ -34,7 +34,7 @@ def test_stdout_is_data_and_stderr_the_window_with_what_is_missing(tmp_path: Pat
     assert result.exit_code == 0
     assert [row["requests"] for row in csv.DictReader(io.StringIO(result.stdout))] == ["2"]
     assert result.stderr == (
-        "2026-03-10 09:00 to 10:00Z; data 87.5% of it is there: "
+        "2026-03-10 09:00 to 10:00Z; data 87.5% complete: "
         "123456789012_vpcflowlogs_us-east-1_fl-1 (9 of 12 deliveries, until 09:45Z)\n"
     )
 

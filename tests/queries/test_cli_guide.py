@@ -82,7 +82,7 @@ def test_what_the_logs_cannot_tell_is_said(card: str) -> None:
 
 def test_the_completeness_of_the_data_stands_below(card: str) -> None:
     # 11 of 12 slots of the hour: 91.66 %, rounded down.
-    assert "data  91.6% of it is there: " in card
+    assert "data  91.6% complete: " in card
     assert "sn-1 (11 of 12 deliveries, until " in card
 
 
