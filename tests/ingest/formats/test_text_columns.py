@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.formats.text_columns import cut_at
+from ingest.formats import text_columns
+from ingest.formats.text_columns import consists_of, cut_at
 
 TEXTS = st.lists(st.one_of(st.none(), st.text(st.sampled_from(":aä"), max_size=6)), max_size=8)
 
@@ -28,3 +30,13 @@ def test_texts_are_cut_as_python_cuts_them(texts: list[str | None], count: int, 
 def test_marks_that_only_add_up_are_not_cut() -> None:
     assert cut_at(pa.array(["a:b:c", "d"]), ":", 1) is None
     assert cut_at(pa.array(["d", "a:b:c"]), ":", 1) is None
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(st.none(), st.text(st.sampled_from("09.-/:af`gä\x00"), max_size=6)), max_size=8))
+def test_texts_consist_of_ranges_when_each_of_their_bytes_is_in_one(texts: list[str | None]) -> None:
+    column = pa.array(texts, pa.string())
+    expected = set("".join(text or "" for text in texts)) <= set("0123456789.abcdef")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_columns, "WINDOW", 3)
+        assert consists_of(column, b"09", b"..", b"af") is expected

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
@@ -265,3 +266,22 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(LakeError, match="file/lake"):
         Lake(str(tmp_path / "file" / "lake")).append(OBJECTS, units("a#1"), ledger_rows)
+
+
+def test_files_whose_columns_may_be_null_and_may_not_are_one_table(tmp_path: Path) -> None:
+    """A file says of a column whether it has a NULL; the table says that any may have one."""
+
+    def rows_with(etag: str | None) -> Callable[[set[Unit]], pa.Table]:
+        row = {"log_object": "a", "etag": etag, "ingested_at": NOON}
+        return lambda wanted: pa.Table.from_pylist([row] * len(wanted), schema=OBJECTS.arrow)
+
+    lake = Lake(str(tmp_path))
+    lake.append(OBJECTS, units("a#1"), rows_with("1"))
+    lake.append(OBJECTS, units("b#1"), rows_with(None))
+    files = [pq.ParquetFile(file.uri) for file in lake.snapshot(OBJECTS).files]
+    assert {file.schema_arrow.field("etag").nullable for file in files} == {True, False}
+    assert Counter(lake.rows(OBJECTS).column("etag").to_pylist()) == {"1": 1, None: 1}
+    assert Counter(row["etag"] for row in lakes.rows(lake, "objects", ["etag"])) == {"1": 1, None: 1}
+    handle = lake.open(OBJECTS)
+    assert handle is not None
+    assert handle.schema().to_arrow().field("etag").nullable
