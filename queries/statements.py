@@ -65,6 +65,7 @@ IDENTITY = (
 VIEWS = (
     "delivered_objects",
     "client_certificates",
+    "named_requests",
     "requests",
     "edge_requests",
     "resource_connections",

@@ -23,7 +23,7 @@ select
     target_ip,
     target_port,
     null::varchar as target_vpc,
-    host_of(request_url) as host,
+    host_of_authority(authority) as host,
     domain_name as sni,
     request_verb as method,
     path_of(request_url) as path,
@@ -82,4 +82,10 @@ select
     log_object,
     log_line,
     day
-from alb_access
+from (
+    -- host_of in two steps: in one, each of its macros' arguments is planned up to four times.
+    select
+        *,
+        split_part(split_part(request_url, '://', 2), '/', 1) as authority
+    from alb_access
+) as r

@@ -54,18 +54,24 @@ with wanted as materialized (
         r.target_vpc,
         r.log_object,
         r.log_line
-    from requests as r
+    from named_requests as r
     where r.time >= $since
         and r.time < $until
         and ($only_caller is null or r.caller = $only_caller)
         and ($only_callee is null or r.callee = $only_callee)
-        -- The same of the service's id, which the scan can tell before anything is looked up.
+        -- The same of the service's id as logged, which the scan can tell before anything is looked up.
         and (
             $only_callee is null
             or $only_callee = 'unknown'
-            or r.service in (
+            or r.logged_service in (
                 select s.service
                 from service_names as s
+                where s.name = $only_callee
+                union all
+                select g.elb
+                from alb_target_groups as g
+                inner join service_names as s
+                    on g.service = s.service
                 where s.name = $only_callee
                 union all
                 select $only_callee
@@ -76,14 +82,19 @@ with wanted as materialized (
     limit $at_most
 ),
 
--- Which records they are is asked of the few columns that tell; the others, most of them text, are then read where the
--- times of these say. No record that begins a minute after the last of the requests is looked at: where the first ones of a busy
--- edge are wanted, these are few.
-candidates as (
+-- Each request with the records that could carry it, a leg at a time: the scan is left to the few addresses and ports. No
+-- record that begins a minute after the last of the requests is looked at: where the first ones of a busy edge are wanted,
+-- these are few.
+carried as (
     select
-        c.time,
-        c.log_object,
-        c.log_line
+        w.log_object as request_object,
+        w.log_line as request_line,
+        'client' as leg,
+        case
+            when w.front_door = 'lattice' or w.caller_vpc is not null then 'exact'
+            else 'window'
+        end as grade,
+        c.*
     from wanted as w
     inner join connections as c
         on w.caller_ip = c.src_ip
@@ -92,11 +103,28 @@ candidates as (
     where c.time >= $since - interval 11 minutes
         and c.time < $until + interval 2 minutes
         and c.time <= (select max(r.time) + interval 60 seconds from wanted as r)
-    union
+        and (w.caller_vpc is null or c.vpc is null or w.caller_vpc = c.vpc or c.direction = 'ingress')
+        and case
+            when w.front_door = 'lattice' then is_lattice_address(c.dst_ip)
+            else
+                (w.elb, c.dst_ip) in (
+                    select (n.elb, n.ip)
+                    from alb_nodes as n
+                    union all
+                    select (n.elb, b.sibling)
+                    from siblings as b
+                    inner join alb_nodes as n
+                        on b.ip = n.ip
+                )
+                or (w.elb, c.interface_id) in (select (i.elb, i.interface_id) from alb_interfaces as i)
+        end
+    union all
     select
-        c.time,
-        c.log_object,
-        c.log_line
+        w.log_object,
+        w.log_line,
+        'target',
+        'window',
+        c.*
     from wanted as w
     inner join connections as c
         on w.target_ip = c.dst_ip
@@ -105,24 +133,17 @@ candidates as (
     where c.time >= $since - interval 11 minutes
         and c.time < $until + interval 2 minutes
         and c.time <= (select max(r.time) + interval 60 seconds from wanted as r)
-),
-
-found as (
-    select c.*
-    from connections as c
-    semi join candidates as k
-        on c.time = k.time
-        and c.log_object = k.log_object
-        and c.log_line = k.log_line
-    where c.time >= $since - interval 11 minutes
-        and c.time < $until + interval 2 minutes
-        and c.time <= (select max(r.time) + interval 60 seconds from wanted as r)
+        and (w.target_vpc is null or c.vpc is null or w.target_vpc = c.vpc)
+        and case
+            when w.front_door = 'lattice' then is_lattice_address(c.src_ip)
+            else (w.elb, c.src_ip) in (select (n.elb, n.ip) from alb_nodes as n)
+        end
 ),
 
 -- As in flows, of the few records that were found alone: what both ends logged counts once.
-near as (
+counted as (
     select c.*
-    from found as c
+    from carried as c
     anti join (
         select
             hour,
@@ -134,63 +155,13 @@ near as (
         where direction = 'egress'
             and action = 'ACCEPT'
             and hour >= hour_of($since - interval 11 minutes)
-            and src_ip in (select client_ip from found)
+            and src_ip in (select client_ip from carried)
     ) as f
         on case when c.action = 'ACCEPT' and c.connection_direction = 'ingress' then c.client_ip end = f.src_ip
         and c.server_ip = f.dst_ip
         and c.server_port = f.server_port
         and c.protocol = f.protocol
         and hour_of(c.time) = f.hour
-),
-
-client_legs as (
-    select
-        w.log_object as request_object,
-        w.log_line as request_line,
-        'client' as leg,
-        case
-            when w.front_door = 'lattice' or w.caller_vpc is not null then 'exact'
-            else 'window'
-        end as grade,
-        f.*
-    from wanted as w
-    inner join near as f
-        on w.caller_ip = f.src_ip
-        and w.caller_port = f.src_port
-        and w.time between f.time - interval 60 seconds and f.end_time + interval 60 seconds
-    where (w.caller_vpc is null or f.vpc is null or w.caller_vpc = f.vpc or f.direction = 'ingress')
-        and case
-            when w.front_door = 'lattice' then is_lattice_address(f.dst_ip)
-            else
-                f.dst_ip in (select n.ip from alb_nodes as n where n.elb = w.elb)
-                or f.interface_id in (select i.interface_id from alb_interfaces as i where i.elb = w.elb)
-                or f.dst_ip in (
-                    select b.sibling
-                    from siblings as b
-                    inner join alb_nodes as n
-                        on b.ip = n.ip
-                    where n.elb = w.elb
-                )
-        end
-),
-
-target_legs as (
-    select
-        w.log_object as request_object,
-        w.log_line as request_line,
-        'target' as leg,
-        'window' as grade,
-        f.*
-    from wanted as w
-    inner join near as f
-        on w.target_ip = f.dst_ip
-        and w.target_port = f.dst_port
-        and w.time between f.time - interval 60 seconds and f.end_time + interval 60 seconds
-    where (w.target_vpc is null or f.vpc is null or w.target_vpc = f.vpc)
-        and case
-            when w.front_door = 'lattice' then is_lattice_address(f.src_ip)
-            else f.src_ip in (select n.ip from alb_nodes as n where n.elb = w.elb)
-        end
 ),
 
 legs as (
@@ -223,11 +194,7 @@ select
     m.log_line as flow_line,
     (select w.complete_until from watermarks as w where w.source = 'vpc_flow') as complete_until
 from legs as l
-left join (
-    from client_legs
-    union all
-    from target_legs
-) as m
+left join counted as m
     on l.log_object = m.request_object
     and l.log_line = m.request_line
     and l.leg = m.leg
