@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.formats.object_key import ObjectKey
-from ingest.formats.scan import marks
+from ingest.formats.scan import controls
 
 Indices = npt.NDArray[np.int64]
 
@@ -49,8 +49,8 @@ class Block:
     `data` holds the lines, each ended by `\n`; `keys[i]` is the key of the i-th object and `line_counts[i]` how many of
     the lines are its own. `layout` is what the format's `layout` function said of them all. Of an object that is read
     in pieces, `first_lines[i]` and `first_offsets[i]` say where the piece begins: the number of its first line, and its
-    first byte; without them every object begins at line 1 and byte 0. `found_marks` are the `marks`, where they are
-    known already.
+    first byte; without them every object begins at line 1 and byte 0. `found_controls` are `controls`, where they
+    are known already.
     """
 
     data: bytes
@@ -59,22 +59,19 @@ class Block:
     layout: str
     first_lines: Sequence[int] = ()
     first_offsets: Sequence[int] = ()
-    found_marks: Indices | None = None
+    found_controls: Indices | None = None
 
     @cached_property
-    def marks(self) -> Indices:
-        """Offsets of the bytes that decide how a line is read (`scan.marks`)."""
-        return marks(np.frombuffer(self.data, dtype=np.uint8)) if self.found_marks is None else self.found_marks
-
-    @cached_property
-    def marked(self) -> npt.NDArray[np.uint8]:
-        """What the marks are."""
-        return np.frombuffer(self.data, dtype=np.uint8)[self.marks]
+    def controls(self) -> Indices:
+        """Offsets of the control characters, newlines among them."""
+        known = self.found_controls
+        return controls(np.frombuffer(self.data, dtype=np.uint8)) if known is None else known
 
     @cached_property
     def ends(self) -> Indices:
         """Offset just after each line's newline."""
-        found: Indices = self.marks[self.marked == ord("\n")] + 1
+        newlines = np.frombuffer(self.data, dtype=np.uint8)[self.controls] == ord("\n")
+        found: Indices = (self.controls if newlines.all() else self.controls[newlines]) + 1
         if len(found) != len(self):
             raise ValueError(f"block says {len(self)} lines and holds {len(found)}")
         return found

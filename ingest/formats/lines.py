@@ -32,9 +32,9 @@ class Lines:
         self.ends = block.ends
         self.bytes = np.frombuffer(self.data, dtype=np.uint8)
         self.odd = np.zeros(len(block), dtype=np.bool_)
-        if np.count_nonzero(block.marked < ord(" ")) > len(block):
+        if len(block.controls) > len(block):
             self._mark_controls()
-        if (block.marked > 127).any():
+        if not self.data.isascii():
             self._mark_not_utf8()
 
     @cached_property

@@ -50,11 +50,24 @@ def _any_of(window: Bytes, allowed: bytes) -> npt.NDArray[np.bool_]:
 
 
 def marks(data: Bytes) -> Offsets:
-    """Offsets of what is rare in a line and decides how it is read: controls, newlines among them, `}`, non-ASCII.
+    """Offsets of what is rare in a line and decides how it is read: controls, newlines among them, and `}`.
 
     And of `~` and DEL: less 32, all of these are above `|`, so that one comparison finds them.
     """
-    return _joined([np.flatnonzero(window - np.uint8(32) > ord("|") - 32) + start for start, window in _windows(data)])
+    parts = []
+    for start, window in _windows(data):
+        found = window - np.uint8(32) > ord("|") - 32
+        if window.max() > 127:
+            # Above `|`, too, and in some texts every byte is.
+            found &= window < 128
+        parts.append(np.flatnonzero(found) + start)
+    return _joined(parts)
+
+
+def controls(data: Bytes, found_marks: Offsets | None = None) -> Offsets:
+    """Offsets of the control characters among the marks, which are looked for where they are not known."""
+    found = marks(data) if found_marks is None else found_marks
+    return found[data[found] < ord(" ")]
 
 
 def count_pairs(data: Bytes, pair: bytes, ignoring: bytes = b"\0\0") -> int:

@@ -57,7 +57,7 @@ class _Pending:
     line_counts: list[int] = field(default_factory=list)
     first_lines: list[int] = field(default_factory=list)
     first_offsets: list[int] = field(default_factory=list)
-    marks: list[Indices] = field(default_factory=list)
+    controls: list[Indices] = field(default_factory=list)
     size: int = 0
     lines: int = 0
 
@@ -68,7 +68,7 @@ class _Pending:
         self.line_counts.append(count)
         self.first_lines.append(first_line)
         self.first_offsets.append(piece.offset)
-        self.marks.append(piece.marks + self.size)
+        self.controls.append(piece.controls + self.size)
         self.size += len(piece.data)
         self.lines += count
 
@@ -87,7 +87,7 @@ class _Pending:
             layout,
             tuple(self.first_lines),
             tuple(self.first_offsets),
-            np.concatenate(self.marks),
+            np.concatenate(self.controls),
         )
 
 

@@ -17,7 +17,7 @@ from ingest.formats import unwrap
 from ingest.formats.block import Indices
 from ingest.formats.compression import decompress
 from ingest.formats.envelopes import HEAD
-from ingest.formats.scan import marks
+from ingest.formats.scan import controls, marks
 from ingest.formats.streams import TextStream
 from ingest.sources import Body
 
@@ -42,22 +42,24 @@ class Piece:
     r"""Whole lines, each ended by `\n`; or the beginning of one line that is longer than can be read.
 
     `line_bytes` is that line's length, else 0. `offset` is where the piece begins in the object's text.
+    `found_marks` are its `scan.marks`, where they are known.
     """
 
     data: bytes
     offset: int
     line_bytes: int = 0
+    found_marks: Indices | None = None
 
     @cached_property
-    def marks(self) -> Indices:
-        """Offsets of the bytes that decide how a line is read (`scan.marks`), looked for once."""
-        return marks(np.frombuffer(self.data, dtype=np.uint8))
+    def controls(self) -> Indices:
+        """Offsets of the control characters, newlines among them, looked for once."""
+        return controls(np.frombuffer(self.data, dtype=np.uint8), self.found_marks)
 
     @cached_property
     def newlines(self) -> Indices:
         """Offsets of the lines' ends."""
-        found: Indices = self.marks[np.frombuffer(self.data, dtype=np.uint8)[self.marks] == ord("\n")]
-        return found
+        ends = np.frombuffer(self.data, dtype=np.uint8)[self.controls] == ord("\n")
+        return self.controls if ends.all() else self.controls[ends]
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,10 @@ def pieces(body: Body) -> Iterator[Piece | Damage]:
     if isinstance(body, bytes):
         small = decompress(body, PIECE)
         if len(small.data) < PIECE:
-            whole = Piece(small.data, 0)
-            text = unwrap(whole.data, whole.marks)
-            if text is whole.data and text.endswith(b"\n") and len(text) <= LONGEST_LINE:
-                yield whole
+            found = marks(np.frombuffer(small.data, dtype=np.uint8))
+            text = unwrap(small.data, found)
+            if text is small.data and text.endswith(b"\n") and len(text) <= LONGEST_LINE:
+                yield Piece(text, 0, found_marks=found)
             else:
                 yield from _lines(text if not text or text.endswith(b"\n") else text + b"\n", 0)
             if small.damage:
