@@ -59,6 +59,10 @@ for layer in (
     app.add_typer(layer.app)
 
 
+_ALONE = object()
+"""Says to the commands that `main` called them, and nobody who does other things in the same process."""
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version  # it takes 30 ms that no other command needs
@@ -77,7 +81,7 @@ def configure(
     settings = load_settings(config)
     if context.invoked_subcommand != "dashboard":
         leave_out_pandas()
-    context.obj = Invocation(settings, _storage_options, config)
+    context.obj = Invocation(settings, _storage_options, config, is_alone=context.obj is _ALONE)
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if settings.json_logs
@@ -111,7 +115,7 @@ def _storage_options(uri: str, settings: Settings) -> dict[str, str]:
 def main() -> None:
     """Run the command line; an error of eastwest's own is one message and its exit code."""
     try:
-        app()
+        app(obj=_ALONE)
     except EastwestError as error:
         Console(stderr=True, highlight=False).print(f"eastwest: {error}", markup=False, style="red", soft_wrap=True)
         sys.exit(error.exit_code)

@@ -6,6 +6,7 @@ import re
 import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Event
 
 import typer
@@ -22,6 +23,7 @@ from ingest.lake.declarations import OBJECTS
 from ingest.lake.renewal import renew_after_pause
 from ingest.lake.tables import Lake
 from ingest.pipeline.plan import new_objects
+from ingest.pipeline.processes import forked
 from ingest.pipeline.rules import compile_rules
 from ingest.pipeline.run import Limits, Summary, ingest
 from ingest.progress import progress_on
@@ -72,24 +74,36 @@ def ingest_command(
         return
     keep_freed_memory()
     sys.setswitchinterval(_SWITCH_SECONDS)
-    renew_after_pause(target)
     limits = Limits(settings.batch_objects, settings.batch_megabytes << 20, settings.workers)
     total = Summary()
-    with progress_on(Console(stderr=True)) as progress:
+    stays = bool(follow or queue)
+    # What stays is told to stop by an event, which other processes would not see.
+    count = 1 if stays or not invocation.is_alone else settings.workers
+    with (
+        forked(
+            count,
+            target,
+            partial(open_source, settings=settings),
+            partial(compile_rules, settings, invocation.settings_file),
+        ) as processes,
+        progress_on(Console(stderr=True)) as progress,
+    ):
+        renew_after_pause(target)
 
         def list_once(uri: str, stop: Event | None = None) -> Summary:
             opened = open_source(uri, settings)
             window = _window(opened, target, settings, since, until, everything)
-            return ingest(opened, target, limits, progress, *window, rules=rules, stop=stop)
+            submit = partial(processes.submit, uri) if processes else None
+            return ingest(opened, target, limits, progress, *window, rules=rules, stop=stop, submit=submit)
 
-        if follow or queue:
+        if stays:
             following = Following(uris, queue, parse_interval(every), settings, target, limits, rules)
             total = following.run(progress, list_once)
         else:
             for uri in uris:
                 total.add(list_once(uri))
     print_summary(total, target)
-    if total.failed and (follow or queue):
+    if total.failed and stays:
         typer.echo(f"eastwest: {_failures(total)}", err=True)
     elif total.failed:
         raise SourceError(_failures(total))

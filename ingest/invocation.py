@@ -15,11 +15,15 @@ from ingest.settings import Settings
 
 @dataclass(frozen=True)
 class Invocation:
-    """Settings, the storage options (credentials, endpoint) for a lake on S3, and the settings file that was named."""
+    """Settings, the storage options (credentials, endpoint) for a lake on S3, and the settings file that was named.
+
+    `is_alone`: nothing else goes on in this process, so it may be forked.
+    """
 
     settings: Settings
     storage_options: Callable[[str, Settings], dict[str, str]]
     settings_file: Path | None = None
+    is_alone: bool = False
 
     def lake(self, uri: str | None = None) -> Lake:
         """The lake at `uri`, else the one the settings name."""

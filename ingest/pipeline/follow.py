@@ -21,7 +21,7 @@ from ingest.errors import SourceError
 from ingest.lake import ledger
 from ingest.lake.tables import Lake
 from ingest.pipeline.rules import Rules
-from ingest.pipeline.run import Limits, Progress, StoppedError, Summary, ingest_batch
+from ingest.pipeline.run import Limits, Progress, StoppedError, Summary, ingest_batch, report
 from ingest.sources import Body, RewrittenError, Source, SourceObject
 from ingest.sources.events import NotAnEventError, created
 
@@ -227,7 +227,9 @@ class Follower:
                 wanted.append(known)
         new = self._new(wanted)
         if new:
-            result.add(ingest_batch(self.lake, new, self._read, self.rules, self.stop))
+            done = ingest_batch(self.lake, new, self._read, self.rules, self.stop)
+            report(done)
+            result.add(done)
         return result
 
     def _new(self, objects: Sequence[SourceObject]) -> list[SourceObject]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event
@@ -23,6 +24,8 @@ from ingest.pipeline.rules import NO_RULES, Rules
 from ingest.sources import Body, Source, SourceObject
 
 Read = Callable[[Sequence[SourceObject]], Iterator[tuple[SourceObject, Body | SourceError]]]
+Submit = Callable[[Sequence[SourceObject]], "Future[Summary]"]
+"""Has a batch ingested elsewhere, in another thread or process."""
 
 _log = structlog.get_logger(__name__)
 
@@ -94,10 +97,12 @@ def ingest(
     *,
     rules: Rules = NO_RULES,
     stop: Event | None = None,
+    submit: Submit | None = None,
 ) -> Summary:
     """Read every new object of the window into the lake, exactly once, and say what came of it.
 
-    Once `stop` is set, batches that are being read are given up and those being committed are finished.
+    Batches are worked on by threads of this process, or wherever `submit` gives them to. Once `stop` is set, batches
+    that these threads are reading are given up and those being committed are finished.
     """
     started = monotonic()
     total = Summary()
@@ -112,22 +117,28 @@ def ingest(
             # Raised once all that can be listed has been: a refused prefix must not stop the others.
             total.failed.append((source.uri, str(error)))
 
-    running: set[Future[Summary]] = set()
-    with ThreadPoolExecutor(limits.workers, thread_name_prefix="ingest") as pool:
-        try:
-            for batch in batches(counted(), limits.batch_objects, limits.batch_bytes, limits.workers):
-                if stopping.is_set():
-                    break
-                running.add(pool.submit(ingest_batch, lake, batch, source.read, rules, stopping))
-                if len(running) >= limits.workers:
-                    running = _collect(running, total, progress)
-            while running:
+    with nullcontext(submit) if submit else _threads(limits.workers, lake, source, rules, stopping) as work:
+        running: set[Future[Summary]] = set()
+        for batch in batches(counted(), limits.batch_objects, limits.batch_bytes, limits.workers):
+            if stopping.is_set():
+                break
+            running.add(work(batch))
+            if len(running) >= limits.workers:
                 running = _collect(running, total, progress)
+        while running:
+            running = _collect(running, total, progress)
+    total.seconds = monotonic() - started
+    return total
+
+
+@contextmanager
+def _threads(count: int, lake: Lake, source: Source, rules: Rules, stop: Event) -> Iterator[Submit]:
+    with ThreadPoolExecutor(count, thread_name_prefix="ingest") as pool:
+        try:
+            yield lambda batch: pool.submit(ingest_batch, lake, batch, source.read, rules, stop)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    total.seconds = monotonic() - started
-    return total
 
 
 def _collect(running: set[Future[Summary]], total: Summary, progress: Progress) -> set[Future[Summary]]:
@@ -136,6 +147,7 @@ def _collect(running: set[Future[Summary]], total: Summary, progress: Progress) 
         if isinstance(future.exception(), StoppedError):
             continue
         result = future.result()
+        report(result)
         total.add(result)
         progress.done(result)
     return set(pending)
@@ -153,18 +165,27 @@ def ingest_batch(lake: Lake, objects: Sequence[SourceObject], read: Read, rules:
     for assembly in _assembled(lake, objects, read, rules, stop, result):
         overtaken = {unit.uri for unit in batches_.commit(lake, assembly)}
         _count(assembly, overtaken, result)
+    result.seconds = monotonic() - started
+    return result
+
+
+def report(batch: Summary) -> None:
+    """Log what became of a batch."""
+    for uri, why in batch.failed:
+        _log.warning("object not read", object=uri, error=why)
+    for uri in batch.overtaken:
+        _log.info("object left to another process that began to replace it", object=uri)
     _log.info(
         "batch committed",
-        objects=result.objects,
-        bytes=result.bytes,
-        rows=result.rows.total(),
-        rejects=result.rejects,
-        dropped=result.dropped,
-        failed=len(result.failed),
-        overtaken=len(result.overtaken),
-        seconds=round(monotonic() - started, 2),
+        objects=batch.objects,
+        bytes=batch.bytes,
+        rows=batch.rows.total(),
+        rejects=batch.rejects,
+        dropped=batch.dropped,
+        failed=len(batch.failed),
+        overtaken=len(batch.overtaken),
+        seconds=round(batch.seconds, 2),
     )
-    return result
 
 
 def _assembled(
@@ -189,7 +210,7 @@ def _assembled(
             assembly.add(item, body)
             if assembly.is_full:
                 assembly.finish()
-                result.failed += _told(failed)
+                result.failed += failed
                 yield assembly
                 failed, assembly = [], Assembly(rules, Staging(lake))
                 done |= begun
@@ -207,22 +228,14 @@ def _assembled(
         why = str(error) if isinstance(error, SourceError) else f"{left[0].uri}: could not be parsed: {error!r}"
         failed = [(left[0].uri, why)]
         assembly = Assembly(rules)
-    result.failed += _told(failed)
+    result.failed += failed
     if assembly.outcomes:
         yield assembly
-
-
-def _told(failed: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    for uri, why in failed:
-        _log.warning("object not read", object=uri, error=why)
-    return failed
 
 
 def _count(assembly: Assembly, overtaken: set[str], result: Summary) -> None:
     result.rules += assembly.touched
     result.overtaken += sorted(overtaken)
-    for uri in sorted(overtaken):
-        _log.info("object left to another process that began to replace it", object=uri)
     for outcome in assembly.outcomes.values():
         if outcome.source.uri in overtaken:
             continue
