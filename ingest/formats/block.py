@@ -50,7 +50,7 @@ class Block:
     the lines are its own. `layout` is what the format's `layout` function said of them all. Of an object that is read
     in pieces, `first_lines[i]` and `first_offsets[i]` say where the piece begins: the number of its first line, and its
     first byte; without them every object begins at line 1 and byte 0. `found_controls` are `controls`, where they
-    are known already.
+    are known already, and `is_known_ascii` says that the text was found to be ASCII.
     """
 
     data: bytes
@@ -60,6 +60,7 @@ class Block:
     first_lines: Sequence[int] = ()
     first_offsets: Sequence[int] = ()
     found_controls: Indices | None = None
+    is_known_ascii: bool = False
 
     @cached_property
     def controls(self) -> Indices:

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ingest.formats.scan import Offsets, marks
+from ingest.formats.scan import Marks, marks
 
 HEAD = 64 * 1024
 PREAMBLE = 8 * 1024
 """Bytes within which a subscription comes to its events: before them are four names of at most 512 characters."""
 
 
-def unwrap(data: bytes, found_marks: Offsets | None = None) -> bytes:
+def unwrap(data: bytes, found_marks: Marks | None = None) -> bytes:
     """The log lines in the text of an object; the text itself where nothing is wrapped around them.
 
     `found_marks` are the text's `scan.marks`, where they have been found already.
@@ -30,7 +30,7 @@ def unwrap(data: bytes, found_marks: Offsets | None = None) -> bytes:
     return b"".join(line.encode("utf-8", "surrogateescape") + b"\n" for line in _lines(text))
 
 
-def _is_wrapped(data: bytes, found_marks: Offsets | None) -> bool:
+def _is_wrapped(data: bytes, found_marks: Marks | None) -> bool:
     head = data[:HEAD].lstrip()
     if not head.startswith(b"{"):
         return False
@@ -41,11 +41,11 @@ def _is_wrapped(data: bytes, found_marks: Offsets | None) -> bool:
     return bool(newline) and not first.rstrip().endswith(b"}") and rest.lstrip()[:1] == b'"'
 
 
-def _has_joined_objects(data: bytes, found_marks: Offsets | None) -> bool:
+def _has_joined_objects(data: bytes, found_marks: Marks | None) -> bool:
     """Whether an object begins on the line on which another ends: `}{`, with one space or tab between at most."""
     # A search for `}{` with bytes.find took a sixth of an ingest and kept the other worker waiting for the interpreter.
     text = np.frombuffer(data, dtype=np.uint8)
-    marked = marks(text) if found_marks is None else found_marks
+    marked = (marks(text) if found_marks is None else found_marks).offsets
     after = marked[text[marked] == ord("}")] + 1
     for _ in range(2):
         after = after[after < len(text)]

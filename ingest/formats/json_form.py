@@ -78,7 +78,7 @@ def cut(lines: Lines, plain: Mask, repeating: Collection[str]) -> Iterator[Texts
     Plain lines are valid UTF-8 without control characters. The columns of the `repeating` keys are dictionaries.
     """
     left = plain.copy()
-    if b"\\" in lines.data:
+    if lines.has_backslash:
         left[lines.at(positions(lines.bytes, ord("\\")))] = False
     for _ in range(FORMS):
         chosen = np.flatnonzero(left)
@@ -115,7 +115,8 @@ def _texts(form: Sequence[Cell], at: Indices, cut: Mapping[str, Any], repeating:
             good &= ~strange
     if not good.all():
         at, columns = at[good], {key: column.filter(pa.array(good)) for key, column in columns.items()}
-    return Texts(at, {key: column if key in repeating else nullify(column) for key, column in columns.items()})
+    texts = {cell.key for cell in form if not cell.is_number} - set(repeating)
+    return Texts(at, {key: nullify(column) if key in texts else column for key, column in columns.items()})
 
 
 def _repeating_values(cell: Cell, column: Any) -> tuple[Any, Mask | None]:

@@ -87,7 +87,7 @@ def parse_json(block: Block, fields: Sequence[Field], table: Table, *, careful: 
 
 def _with_surrogates(lines: Lines) -> Mask:
     found = np.zeros(len(lines), dtype=np.bool_)
-    for mark in LONE if b"\\" in lines.data else ():
+    for mark in LONE if lines.has_backslash else ():
         found |= lines.mask(find(lines.data, mark))
     return found
 

@@ -47,8 +47,11 @@ def nullify(texts: Any) -> Any:
     """The texts, NULL where AWS wrote that there is nothing."""
     if len(texts) and not texts.null_count and int(np.diff(offsets_of(texts)).min()) > _LONGEST_NULL:
         return texts
-    nothing = pc.is_in(texts, value_set=pa.array(NULLS))
-    return pc.if_else(nothing, pa.scalar(None, pa.string()), texts) if pc.any(nothing).as_py() else texts
+    nothing = mask_of(pc.is_in(texts, value_set=pa.array(NULLS)))
+    if not nothing.any():
+        return texts
+    # Not if_else, which leaves the text that is not to be read among the column's bytes.
+    return texts.take(pa.array(np.arange(len(texts)), mask=nothing | texts.is_null().to_numpy(zero_copy_only=False)))
 
 
 def without(values: Any, bad: Mask) -> Any:

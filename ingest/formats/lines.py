@@ -34,7 +34,7 @@ class Lines:
         self.odd = np.zeros(len(block), dtype=np.bool_)
         if len(block.controls) > len(block):
             self._mark_controls()
-        if not self.data.isascii():
+        if not (block.is_known_ascii or self.data.isascii()):
             self._mark_not_utf8()
 
     @cached_property
@@ -47,6 +47,11 @@ class Lines:
         """The lines with nothing on them."""
         mask: Mask = self.ends - self.starts == 1
         return mask
+
+    @cached_property
+    def has_backslash(self) -> bool:
+        """Whether there is one anywhere."""
+        return b"\\" in self.data
 
     @cached_property
     def longest(self) -> int:

@@ -7,6 +7,7 @@ windows that stay in the cache the same search takes a third of the time.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -49,24 +50,32 @@ def _any_of(window: Bytes, allowed: bytes) -> npt.NDArray[np.bool_]:
     return found
 
 
-def marks(data: Bytes) -> Offsets:
-    """Offsets of what is rare in a line and decides how it is read: controls, newlines among them, and `}`.
+class Marks(NamedTuple):
+    """Offsets of what is rare in a line and decides how it is read, and whether all of the text is ASCII."""
 
-    And of `~` and DEL: less 32, all of these are above `|`, so that one comparison finds them.
+    offsets: Offsets
+    is_ascii: bool
+
+
+def marks(data: Bytes) -> Marks:
+    """Where controls, newlines among them, and `}` are.
+
+    And `~` and DEL: less 32, all of these are above `|`, so that one comparison finds them.
     """
-    parts = []
+    parts, is_ascii = [], True
     for start, window in _windows(data):
         found = window - np.uint8(32) > ord("|") - 32
         if window.max() > 127:
             # Above `|`, too, and in some texts every byte is.
             found &= window < 128
+            is_ascii = False
         parts.append(np.flatnonzero(found) + start)
-    return _joined(parts)
+    return Marks(_joined(parts), is_ascii)
 
 
-def controls(data: Bytes, found_marks: Offsets | None = None) -> Offsets:
+def controls(data: Bytes, found_marks: Marks | None = None) -> Offsets:
     """Offsets of the control characters among the marks, which are looked for where they are not known."""
-    found = marks(data) if found_marks is None else found_marks
+    found = (marks(data) if found_marks is None else found_marks).offsets
     return found[data[found] < ord(" ")]
 
 

@@ -64,26 +64,35 @@ def cut_at(texts: Any, mark: str, count: int) -> Arrays | None:
 
     NULL gives NULL.
     """
-    present = texts.drop_null() if texts.null_count else texts
-    if not len(present):
+    if texts.null_count == len(texts):
         return [texts] * (count + 1)
-    edges = offsets_of(present)
-    marks = np.flatnonzero(characters(present) == ord(mark)).astype(np.int32)
-    if len(marks) != len(present) * count:
+    edges = offsets_of(texts)
+    begins, ends = edges[:-1], edges[1:]
+    absent = texts.is_null().to_numpy(zero_copy_only=False) if texts.null_count else None
+    if absent is not None and (begins[absent] != ends[absent]).any():
+        return cut_at(texts.drop_null().take(_places(~absent)), mark, count)
+    found = np.flatnonzero(characters(texts) == ord(mark)).astype(np.int32) + edges[0]
+    if len(found) != (len(texts) - texts.null_count) * count:
         return None
-    marks = marks.reshape(-1, count) + edges[0]
-    if (marks[:, 0] < edges[:-1]).any() or (marks[:, -1] >= edges[1:]).any():
+    if absent is None:
+        marks, after = found.reshape(-1, count), 1
+    else:
+        # Where there is no text, every piece begins and ends where it would.
+        marks = np.repeat(begins, count).reshape(-1, count)
+        marks[~absent], after = found.reshape(-1, count), ~absent
+    if (marks[:, 0] < begins).any() or (marks[:, -1] + after > ends).any():
         return None
     # An array over the same bytes, of pieces and the marks between them: every other one of a text is a piece.
     each = 2 * count + 1
-    cuts = np.empty(len(present) * each + 1, dtype=np.int32)
-    cuts[:-1:each], cuts[-1] = edges[:-1], edges[-1]
+    cuts = np.empty(len(texts) * each + 1, dtype=np.int32)
+    cuts[:-1:each], cuts[-1] = begins, edges[-1]
     for i in range(count):
-        cuts[2 * i + 1 :: each], cuts[2 * i + 2 :: each] = marks[:, i], marks[:, i] + 1
-    both = pa.StringArray.from_buffers(len(cuts) - 1, pa.py_buffer(cuts), present.buffers()[2])
-    at = np.arange(len(present), dtype=np.int64) * each
-    if not texts.null_count:
-        return [both.take(pa.array(at + 2 * i)) for i in range(count + 1)]
-    absent = texts.is_null().to_numpy(zero_copy_only=False)
-    at = at[np.maximum(np.cumsum(~absent) - 1, 0)]
+        cuts[2 * i + 1 :: each], cuts[2 * i + 2 :: each] = marks[:, i], marks[:, i] + after
+    both = pa.StringArray.from_buffers(len(cuts) - 1, pa.py_buffer(cuts), texts.buffers()[2])
+    at = np.arange(len(texts), dtype=np.int64) * each
     return [both.take(pa.array(at + 2 * i, mask=absent)) for i in range(count + 1)]
+
+
+def _places(present: Mask) -> Any:
+    """For each row its place among those that are present, NULL for one that is not."""
+    return pa.array(np.cumsum(present) - 1, mask=~present)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.lake.declarations import ALB_ACCESS, LATTICE_ACCESS
+from ingest.lake.declarations import ALB_ACCESS, LATTICE_ACCESS, VPC_FLOW
 from ingest.lake.schema import Table
 
 COLUMNS = {
@@ -53,14 +53,32 @@ COLUMNS = {
         "error_reason",
         "ip_address",
     ),
+    VPC_FLOW: (
+        "interface_id",
+        "srcaddr",
+        "dstaddr",
+        "pkt_srcaddr",
+        "pkt_dstaddr",
+        "protocol",
+        "action",
+        "reject_reason",
+        "log_status",
+        "vpc_id",
+        "flow_direction",
+        "traffic_path",
+    ),
 }
-"""The columns that decide by what a row is counted; an ALB's host besides (a URL is too many-valued)."""
-_ALSO = ("request_url", "log_object")
+"""The columns that decide by what a row is counted.
+
+Of an ALB its host besides (a URL is too many-valued), of a flow whether it is the answer, but not its server's port:
+too many of them are clients'.
+"""
+_ALSO = ("request_url", "log_object", "srcport", "dstport", "tcp_flags")
 NUMBER = "log_line"
 """The column that carries the number through the normalising selects, which leave it as it is."""
 _LIMIT = 1 << 62
 nulls: Any = pa.nulls
-Codes = npt.NDArray[np.int64]
+Codes = npt.NDArray[Any]
 Column = Any  # a chunked array of any type: the stubs of pyarrow want to know which
 
 
@@ -76,30 +94,31 @@ class Combinations:
 def combine(table: Table, rows: pa.Table, more: Iterable[Column] = (), first: int = 0) -> Combinations:
     """Number the combinations of the table's `COLUMNS` and of `more` columns (one value a row), from `first` on."""
     columns = [rows.column(name).combine_chunks() for name in COLUMNS[table]]
-    codes = np.zeros(rows.num_rows, dtype=np.int64)
-    bound = 1
-    for column in [*columns, *more]:
-        codes, bound = _combined(codes, bound, column)
-    numbers, count = _codes(pa.array(codes))
-    numbered = _with_numbers(table, rows, numbers + (first - 1))
-    return Combinations(numbered, _examples(table, numbered, _firsts(numbers - 1, count - 1)), count - 1)
+    numbers, count = _numbers(rows.num_rows, [*columns, *more])
+    numbered = with_numbers(table, rows, numbers + first)
+    return Combinations(numbered, _examples(table, numbered, _firsts(numbers, count)), count)
 
 
 def first_alike(rows: pa.Table, columns: Iterable[str]) -> Column:
     """For each row the place, from 0, of the first one that is the same in these columns."""
-    codes, bound = np.zeros(rows.num_rows, dtype=np.int64), 1
-    for name in columns:
-        codes, bound = _combined(codes, bound, rows.column(name))
-    numbers, count = _codes(pa.array(codes))
-    return pa.array(_firsts(numbers - 1, count - 1)[numbers - 1], pa.int32())
+    numbers, count = _numbers(rows.num_rows, [rows.column(name) for name in columns])
+    return pa.array(_firsts(numbers, count)[numbers], pa.int32())
 
 
-def _combined(codes: Codes, bound: int, column: Column) -> tuple[Codes, int]:
-    """The codes, all below the bound, told further apart by a column; and their new bound."""
-    values, size = _codes(column)
-    if bound * size >= _LIMIT:
-        codes, bound = _codes(pa.array(codes))
-    return codes * size + values, bound * size
+def _numbers(length: int, columns: Iterable[Column]) -> tuple[Codes, int]:
+    """A number for each row, from 0 in order of appearance, the same for rows that are alike; how many there are."""
+    codes, bound = np.zeros(length, dtype=np.int64), 1
+    for column in columns:
+        values, size = _codes(column)
+        if size < 2:
+            continue
+        if bound * size >= _LIMIT:
+            codes, bound = _codes(pa.array(codes))
+            codes = codes.astype(np.int64)
+        codes *= size
+        codes += values
+        bound *= size
+    return _codes(pa.array(codes))
 
 
 def _firsts(numbers: Codes, count: int) -> Codes:
@@ -122,13 +141,16 @@ def _examples(table: Table, rows: pa.Table, places: Codes) -> pa.Table:
 
 
 def _codes(column: Column) -> tuple[Codes, int]:
-    """A small number for each value, from 1 in order of appearance, 0 for NULL; and how many numbers there are."""
+    """A number for each value, from 0 in order of appearance, that of NULL last; and how many there are."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     encoded: Any = whole.dictionary_encode()
-    indices: Any = pc.fill_null(pc.cast(encoded.indices, pa.int64()), -1)
-    return indices.to_numpy(zero_copy_only=False) + 1, len(encoded.dictionary) + 1
+    size = len(encoded.dictionary)
+    if not encoded.null_count:
+        return encoded.indices.to_numpy(), size
+    return pc.fill_null(encoded.indices, size).to_numpy(zero_copy_only=False), size + 1
 
 
-def _with_numbers(table: Table, rows: pa.Table, numbers: Codes) -> pa.Table:
+def with_numbers(table: Table, rows: pa.Table, numbers: Codes) -> pa.Table:
+    """The rows with these numbers in their column `NUMBER`."""
     place = rows.column_names.index(NUMBER)
     return rows.set_column(place, NUMBER, pa.array(numbers.astype(np.int32), table.column(NUMBER).type.arrow))

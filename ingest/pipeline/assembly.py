@@ -58,6 +58,7 @@ class _Pending:
     first_lines: list[int] = field(default_factory=list)
     first_offsets: list[int] = field(default_factory=list)
     controls: list[Indices] = field(default_factory=list)
+    is_known_ascii: bool = True
     size: int = 0
     lines: int = 0
 
@@ -69,6 +70,7 @@ class _Pending:
         self.first_lines.append(first_line)
         self.first_offsets.append(piece.offset)
         self.controls.append(piece.controls + self.size)
+        self.is_known_ascii &= piece.is_known_ascii
         self.size += len(piece.data)
         self.lines += count
 
@@ -88,6 +90,7 @@ class _Pending:
             tuple(self.first_lines),
             tuple(self.first_offsets),
             np.concatenate(self.controls),
+            self.is_known_ascii,
         )
 
 

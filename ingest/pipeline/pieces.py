@@ -17,7 +17,7 @@ from ingest.formats import unwrap
 from ingest.formats.block import Indices
 from ingest.formats.compression import decompress
 from ingest.formats.envelopes import HEAD
-from ingest.formats.scan import controls, marks
+from ingest.formats.scan import Marks, controls, marks
 from ingest.formats.streams import TextStream
 from ingest.sources import Body
 
@@ -48,12 +48,17 @@ class Piece:
     data: bytes
     offset: int
     line_bytes: int = 0
-    found_marks: Indices | None = None
+    found_marks: Marks | None = None
 
     @cached_property
     def controls(self) -> Indices:
         """Offsets of the control characters, newlines among them, looked for once."""
         return controls(np.frombuffer(self.data, dtype=np.uint8), self.found_marks)
+
+    @property
+    def is_known_ascii(self) -> bool:
+        """Whether its text was found to be ASCII; not whether it is."""
+        return self.found_marks is not None and self.found_marks.is_ascii
 
     @cached_property
     def newlines(self) -> Indices:

@@ -1,7 +1,5 @@
 -- Flow records folded into the connection they belong to: initiator, responder, and the direction of the connection
--- seen from the interface. Flow logs do not say who connected to whom. SYN without ACK is the opener's record, SYN-ACK
--- the responder's; without either (a later interval of a long connection, or a v2 format) the lower port is the
--- server's, save for 50051, which gRPC servers took inside Linux's ephemeral range.
+-- seen from the interface.
 -- A refused packet between two ephemeral ports is a scan: its port is dropped, else each port would be a row for ever.
 select
     start_time as time,
@@ -51,13 +49,7 @@ from (
         *,
         coalesce(pkt_srcaddr, srcaddr) as src,
         coalesce(pkt_dstaddr, dstaddr) as dst,
-        case
-            when tcp_flags & 18 = 18 then true
-            when tcp_flags & 2 = 2 then false
-            when srcport = dstport then false
-            when 50051 in (srcport, dstport) then srcport = 50051
-            else coalesce(srcport < dstport, false)
-        end as is_reply
+        is_reply(tcp_flags, srcport, dstport) as is_reply
     from vpc_flow
     where log_status = 'OK'
 ) as f

@@ -122,3 +122,15 @@ make_timestamptz(epoch_us(moment) // 60_000_000 * 60_000_000);
 
 create or replace temp macro hour_of(moment) as
 make_timestamptz(epoch_us(moment) // 3_600_000_000 * 3_600_000_000);
+
+-- Whether a flow record is of what a server sent back. Flow logs do not say who connected to whom. SYN without ACK is
+-- the opener's record, SYN-ACK the responder's; without either (a later interval of a long connection, or a v2 format)
+-- the lower port is the server's, save for 50051, which gRPC servers took inside Linux's ephemeral range.
+create or replace temp macro is_reply(tcp_flags, src_port, dst_port) as
+case
+    when tcp_flags & 18 = 18 then true
+    when tcp_flags & 2 = 2 then false
+    when src_port = dst_port then false
+    when 50051 in (src_port, dst_port) then src_port = 50051
+    else coalesce(src_port < dst_port, false)
+end;

@@ -19,5 +19,6 @@ def test_marks_are_controls_and_closing_braces(data: bytes, window: int) -> None
         patch.setattr(scan, "WINDOW", window)
         found = scan.marks(np.frombuffer(data, dtype=np.uint8))
         controls = scan.controls(np.frombuffer(data, dtype=np.uint8))
-    assert found.tolist() == [at for at, byte in enumerate(data) if byte in MARKS]
+    assert found.offsets.tolist() == [at for at, byte in enumerate(data) if byte in MARKS]
+    assert found.is_ascii == data.isascii()
     assert controls.tolist() == [at for at, byte in enumerate(data) if byte < 32]

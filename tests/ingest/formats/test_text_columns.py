@@ -27,6 +27,16 @@ def test_texts_are_cut_as_python_cuts_them(texts: list[str | None], count: int, 
     assert [piece.to_pylist() for piece in pieces] == [[row[i] for row in expected] for i in range(count + 1)]
 
 
+def test_what_lies_below_a_null_is_not_cut() -> None:
+    _, offsets, texts = pa.array(["a:b", "c:d", "::::"]).buffers()
+    assert offsets is not None
+    assert texts is not None
+    hidden = pa.StringArray.from_buffers(3, offsets, texts, pa.py_buffer(b"\x03"))
+    pieces = cut_at(hidden, ":", 1)
+    assert pieces is not None
+    assert [piece.to_pylist() for piece in pieces] == [["a", "c", None], ["b", "d", None]]
+
+
 def test_marks_that_only_add_up_are_not_cut() -> None:
     assert cut_at(pa.array(["a:b:c", "d"]), ":", 1) is None
     assert cut_at(pa.array(["d", "a:b:c"]), ":", 1) is None

@@ -1,4 +1,4 @@
-"""`eastwest ingest` works in processes of its own: they die with it, and one that is killed is said and costs no rows."""
+"""`eastwest ingest` works in processes of its own: they die with it, and one that is killed costs no rows."""
 
 from __future__ import annotations
 
