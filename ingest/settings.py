@@ -98,7 +98,9 @@ class Settings(BaseSettings):
     visibility_seconds: int = Field(
         default=120, description="Seconds until another worker gets the messages of one that died.", ge=5, le=43_200
     )
-    workers: int = Field(default=2, description="Batches parsed at a time.", ge=1, le=64)
+    workers: int = Field(
+        default=2, description="Batches read at a time; on Linux each in a process of its own.", ge=1, le=64
+    )
     memory_limit: str = Field(
         default="1GiB", description="Memory that DuckDB may take.", pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)$"
     )
