@@ -55,6 +55,16 @@ rolled as (
     group by l.caller, l.callee
 ),
 
+present as (
+    from (
+        from raw
+        union all
+        from rolled
+    )
+    where n >= $min_requests
+),
+
+-- Of the past only what is compared: a week knows many more edges than an hour.
 past as (
     select
         l.caller,
@@ -62,13 +72,10 @@ past as (
         sum(l.requests) as n,
         [p50(l.bucket, l.requests), p90(l.bucket, l.requests), p99(l.bucket, l.requests)] as ms
     from edge_latencies($since - to_hours($baseline_hours), hour_of($since)) as l
+    semi join present as c
+        on l.caller = c.caller
+        and l.callee = c.callee
     group by l.caller, l.callee
-),
-
-present as (
-    from raw
-    union all
-    from rolled
 )
 
 select
@@ -89,5 +96,4 @@ from present as c
 left join past as p
     on c.caller = p.caller
     and c.callee = p.callee
-where c.n >= $min_requests
 order by p90_ratio desc nulls last, c.ms[2] desc, c.caller, c.callee
