@@ -93,7 +93,7 @@ class Settings(BaseSettings):
         default=1_000, description="Source objects in one batch, so in one Delta commit, at most.", ge=1, le=10_000
     )
     batch_megabytes: int = Field(
-        default=16, description="Megabytes (MiB, as stored) of source objects in one batch, at most.", ge=1, le=4_096
+        default=24, description="Megabytes (MiB, as stored) of source objects in one batch, at most.", ge=1, le=4_096
     )
     visibility_seconds: int = Field(
         default=120, description="Seconds until another worker gets the messages of one that died.", ge=5, le=43_200

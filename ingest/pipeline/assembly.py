@@ -41,7 +41,7 @@ _REJECTS_AT_ONCE = 10_000
 STAGED_FROM = 64 << 20
 """Bytes of an object's text after which its rows are written to files as they come."""
 FULL = 192 << 20
-"""Bytes of text whose rows are held in memory: what 16 MiB of stored objects hold seldom comes near it."""
+"""Bytes of text whose rows are held in memory: what 24 MiB of stored objects hold seldom is more."""
 _HEAD_BYTES = 64 * 1024
 _PARQUET = b"PAR1"
 _UNKNOWN = "no log format eastwest reads begins like this"
