@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ import obstore
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake import Schema as DeltaSchema
-from deltalake.transaction import create_table_with_add_actions
+from deltalake.transaction import AddAction, create_table_with_add_actions
+from obstore.exceptions import AlreadyExistsError
 from obstore.store import ObjectStore
 
 from ingest.lake import contents, files, guards, vocabulary
@@ -54,8 +55,21 @@ def seed(
             commit_properties=CommitProperties(app_transactions=carried),
         )
         commit = (Path(folder) / FIRST_COMMIT).read_bytes()
-    # delta-rs would make it version 1 where another writer was faster, and count that writer's objects twice.
-    obstore.put(store, f"{rollup.name}/{FIRST_COMMIT}", commit, mode="create")
+    _make(store, rollup, commit, added)
+
+
+def _make(store: ObjectStore, rollup: Table, commit: bytes, added: Collection[AddAction]) -> None:
+    """Put version 0 there, or leave nothing behind where another writer was faster."""
+    path = f"{rollup.name}/{FIRST_COMMIT}"
+    try:
+        # delta-rs would make it version 1 then, and count that writer's objects twice.
+        obstore.put(store, path, commit, mode="create")
+    except AlreadyExistsError:
+        # A put whose answer was lost is sent again, and then finds its own.
+        if bytes(obstore.get(store, path).bytes()) == commit:
+            return
+        obstore.delete(store, [f"{rollup.name}/{action.path}" for action in added])
+        raise
 
 
 def _settled(

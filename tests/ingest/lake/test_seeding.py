@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import obstore
 import pyarrow as pa
 import pytest
 
@@ -56,6 +57,10 @@ def rows(lake: Lake, table: Table) -> pa.Table:
     return handle.to_pyarrow_table().select(table.names).cast(table.arrow)
 
 
+def data_files(lake: Lake, table: Table) -> set[Path]:
+    return set((Path(lake.uri) / table.name).glob("day=*/*.parquet"))
+
+
 def test_without_them_reports_count_from_what_they_add_up(logs: Path, tmp_path: Path) -> None:
     lake = lakes.ingested(logs, tmp_path / "lake")
     before = edges(lake)
@@ -96,7 +101,7 @@ def test_an_object_between_two_commits_is_counted_once(logs: Path, tmp_path: Pat
 def test_of_two_that_make_it_at_once_one_is_refused(
     logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other is faster while this one still counts."""
+    """The other is faster while this one still counts; what this one wrote is deleted."""
     lake = older(lakes.ingested(logs, tmp_path / "lake"))
     settled = seeding._settled
 
@@ -109,6 +114,25 @@ def test_of_two_that_make_it_at_once_one_is_refused(
     monkeypatch.setattr(seeding, "_settled", overtaken)
     assert lake.create(EDGE_HOURS).version() == 0
     assert lakes.counts(lake)["edge_hours"] == lakes.counts(lake)["call_minutes"] == 9
+    assert data_files(lake, EDGE_HOURS) == {Path(file.uri) for file in lake.snapshot(EDGE_HOURS).files}
+
+
+def test_one_whose_first_answer_was_lost_finds_its_own(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store sends a request again that had worked: nothing is deleted then."""
+    lake = older(lakes.ingested(logs, tmp_path / "lake"))
+    put = obstore.put
+
+    def twice(store: Any, path: str, *arguments: Any, **keywords: Any) -> Any:
+        if path.endswith(seeding.FIRST_COMMIT):
+            put(store, path, *arguments, **keywords)
+        return put(store, path, *arguments, **keywords)
+
+    monkeypatch.setattr(obstore, "put", twice)
+    assert lake.create(EDGE_HOURS).version() == 0
+    assert data_files(lake, EDGE_HOURS) == {Path(file.uri) for file in lake.snapshot(EDGE_HOURS).files} != set()
+    assert lakes.counts(lake)["edge_hours"] == 9
 
 
 def test_where_something_was_taken_back_first_and_last_are_not_known(logs: Path, tmp_path: Path) -> None:
