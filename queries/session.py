@@ -49,6 +49,9 @@ _FOOTERS = "set global parquet_metadata_cache = true"
 _TEMPORARY = re.compile("^create or replace temp ", re.MULTILINE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_ROWS_AT_ONCE = 8 * 2048
+"""DuckDB takes memory for so many rows of each column of an answer, however few there are; a million unless told."""
+
 Bound = datetime | str | None
 
 
@@ -224,7 +227,7 @@ class Session:
 
 def _ask(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]) -> pa.Table:
     try:
-        return connection.execute(sql, dict(parameters)).to_arrow_table()
+        return connection.execute(sql, dict(parameters)).to_arrow_table(_ROWS_AT_ONCE)
     except duckdb.Error as error:
         raise QueryError(str(error)) from error
 
