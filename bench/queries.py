@@ -36,7 +36,7 @@ HISTORY_HOURS = 168
 _ALWAYS_HELD = ("denials", "delivered_objects", "hourly_calls")
 HELD = {
     "-1h": (*_ALWAYS_HELD, "minute_calls", "timed_requests"),
-    "-24h": (*_ALWAYS_HELD, "failed_minutes", "hourly_latencies"),
+    "-24h": (*_ALWAYS_HELD, "failed_minutes"),
 }
 """What a session that asks often keeps in memory (Session.hold), by window."""
 

@@ -40,8 +40,8 @@ _REMOTE_WINDOW = timedelta(days=7)
 _LEDGER_BEFORE = timedelta(days=2)
 """So long before the window the ledger is read: an object is in it after its events (a row may be a day ahead of its
 object's time), and what delivered in the day before is known as a source."""
-_LONG = {"minute_calls": "minute", "failed_minutes": "minute", "hourly_latencies": "hour"}
-"""Views that are held for the window alone, and their time."""
+_BY_MINUTE = ("minute_calls", "failed_minutes")
+"""Views of so many rows that they are held for the window alone."""
 _HOUR = timedelta(hours=1)
 _CLOCK = "set TimeZone = 'UTC'"
 _FOOTERS = "set global parquet_metadata_cache = true"
@@ -158,24 +158,24 @@ class Session:
 
         The same rows under the same names; what the views are made of is read once instead of once a question. Worth
         it for `denials` (few rows, found among many), `hourly_calls` and `delivered_objects`, and in windows of a few
-        hours for `timed_requests` and `minute_calls`; in longer ones for `failed_minutes` and `hourly_latencies`. Of
-        those that go back as far as the session's history, the window's hours and history's first one are kept.
+        hours for `timed_requests` and `minute_calls`; in longer ones for `failed_minutes`. Of those two the
+        hours of the window and the first one of history are kept.
         """
         for view in views:
             if view in self._held:
                 continue
             kept, others = "", ""
-            if view in _LONG and self.since is not None:
+            if view in _BY_MINUTE and self.since is not None:
                 self._execute(f"create or replace temp view every_{view} as\n{statements.text('views', view)}")
-                kept, others = self._parts_of(view, self.since)
+                kept, others = self._minutes_of(view, self.since)
             self._execute(f"create or replace temp table held_{view} as from {view} {kept}")
             self._execute(f"create or replace temp view {view} as from held_{view} {others}")
             self._held.add(view)
 
-    def _parts_of(self, view: str, since: datetime) -> tuple[str, str]:
-        """What of a long view is kept, and what is still read: hours that no window's end lies in."""
+    def _minutes_of(self, view: str, since: datetime) -> tuple[str, str]:
+        """What of it is kept, and what is still read: hours that no window's end lies in."""
         first = _hour_of(since)
-        old, new = (f"{_LONG[view]} < {moment(first - self.history + _HOUR)}", f"{_LONG[view]} >= {moment(first)}")
+        old, new = f"minute < {moment(first - self.history + _HOUR)}", f"minute >= {moment(first)}"
         return f"where {old} or {new}", f"union all from every_{view} where not ({old}) and not ({new})"
 
     def refresh(self) -> bool:

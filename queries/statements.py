@@ -77,7 +77,6 @@ VIEWS = (
     "minute_calls",
     "failed_minutes",
     "hourly_calls",
-    "hourly_latencies",
     "calls",
     "timed_requests",
     "latencies",

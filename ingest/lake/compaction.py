@@ -7,7 +7,7 @@ RemoveAction are not used: two that raced multiplied rows. Sorted means in runs 
 closely: delta-rs takes them two at a time.
 
 The rows of a rollup that have the same keys become one (rollups are additive), and those that replacements cancelled
-out go. The ledger is sorted by URI, so that a listing reads only the part it asks about.
+out go; what is sorted by is said by `Table.order`.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _compact_once(
         # which files and which concurrent appends a span concerns.
         span = None if table.partition else (_end(day) - _DAY, end)
         rows = contents.relation(connection, handle, table, day, span)
-        ordered = _merged(table, rows).order("log_object" if table is OBJECTS else table.time)
+        ordered = _merged(table, rows).order(", ".join(table.order))
         lacking = set(table.names) - {field.name for field in handle.schema().fields}
         write_deltalake(
             handle,

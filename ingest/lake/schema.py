@@ -66,7 +66,8 @@ class Table:
     `partition` is 'day', or None for small tables; `version` grows by one with every added column and is carried in
     file names, so that a reader knows a file's columns without opening it; `measures` are a rollup's additive columns;
     `counted_from` is the rollup that this one adds up. `bounds` are a rollup's columns that say from when to when, with
-    the aggregate that merges them: all are NULL where something was taken back, because then nobody knows.
+    the aggregate that merges them: all are NULL where something was taken back, because then nobody knows. `sorted_by`
+    are the columns that compaction sorts by (`order`); without them, rows are sorted by time.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Table:
     measures: tuple[str, ...] = ()
     counted_from: Table | None = None
     bounds: tuple[tuple[str, str], ...] = ()
+    sorted_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -99,6 +101,13 @@ class Table:
         """A rollup's columns that tell its rows apart: all but what is added up or merged."""
         merged = {*self.measures, *(name for name, _ in self.bounds)}
         return [name for name in self.names if name not in merged]
+
+    @property
+    def order(self) -> list[str]:
+        """The columns that compaction sorts by: a rollup's rows of one time by all their keys, so that runs shrink."""
+        if self.sorted_by or not self.measures:
+            return list(self.sorted_by or (self.time,))
+        return [self.time, *(name for name in self.keys if name not in (self.time, self.partition))]
 
     @property
     def arrow(self) -> pa.Schema:

@@ -1,27 +1,71 @@
--- Latency of whole requests in the hours that begin in [begin_at, end_at), by edge and bucket.
+-- Latency of whole requests in the hours that begin in [begin_at, end_at), by edge and bucket. Added up as the log names
+-- callers and services, and named afterwards: what changed hands is named by the hour before. The leg from Lattice to a load
+-- balancer that is its target is no edge of its own.
 create or replace temp macro edge_latencies(begin_at, end_at) as table
-select
-    o.caller,
-    o.callee,
-    o.service,
-    8 * o.octave + unnest(range(8))::integer as bucket,
-    unnest([o.n0, o.n1, o.n2, o.n3, o.n4, o.n5, o.n6, o.n7])::bigint as requests
-from (
+with logged as (
     select
-        h.caller,
-        h.callee,
-        h.service,
-        h.octave,
-        sum(h.n0) as n0,
-        sum(h.n1) as n1,
-        sum(h.n2) as n2,
-        sum(h.n3) as n3,
-        sum(h.n4) as n4,
-        sum(h.n5) as n5,
-        sum(h.n6) as n6,
-        sum(h.n7) as n7
-    from hourly_latencies as h
-    where h.hour >= begin_at
-        and h.hour < end_at
-    group by h.caller, h.callee, h.service, h.octave
-) as o;
+        c.front_door,
+        c.service,
+        c.target_group,
+        h.caller as moving_caller,
+        case when h.caller is null then c.caller_key end as caller_key,
+        c.octave,
+        sum(c.n0) as n0,
+        sum(c.n1) as n1,
+        sum(c.n2) as n2,
+        sum(c.n3) as n3,
+        sum(c.n4) as n4,
+        sum(c.n5) as n5,
+        sum(c.n6) as n6,
+        sum(c.n7) as n7
+    from octave_counts as c
+    left join moving_callers as h
+        on c.service is not distinct from h.service
+        and c.caller_key = h.caller_key
+        and c.hour = h.hour
+    where c.hour >= begin_at
+        and c.hour < end_at
+    group by c.front_door, c.service, c.target_group, h.caller, case when h.caller is null then c.caller_key end, c.octave
+),
+
+named as (
+    select
+        coalesce(c.moving_caller, n.caller, c.caller_key, 'unknown') as caller,
+        coalesce(s.callee, c.service, 'unknown') as callee,
+        coalesce(s.service, c.service) as service,
+        c.octave,
+        sum(c.n0) as n0,
+        sum(c.n1) as n1,
+        sum(c.n2) as n2,
+        sum(c.n3) as n3,
+        sum(c.n4) as n4,
+        sum(c.n5) as n5,
+        sum(c.n6) as n6,
+        sum(c.n7) as n7
+    from logged as c
+    left join callee_names as s
+        on c.service is not distinct from s.logged
+        and c.target_group is not distinct from s.target_group
+    left join caller_names as n
+        on c.service is not distinct from n.service
+        and c.caller_key = n.caller_key
+    where not (
+            c.front_door = 'alb'
+            and c.caller_key = 'lattice'
+            and c.service in (select t.elb from seen_through as t)
+        )
+    group by coalesce(c.moving_caller, n.caller, c.caller_key, 'unknown'), coalesce(s.callee, c.service, 'unknown'), coalesce(s.service, c.service), c.octave
+),
+
+buckets as (
+    select
+        caller,
+        callee,
+        service,
+        8 * octave + unnest(range(8))::integer as bucket,
+        unnest([n0, n1, n2, n3, n4, n5, n6, n7])::bigint as requests
+    from named
+)
+
+from buckets
+where requests <> 0;

@@ -99,6 +99,8 @@ EDGE_HOURS = Table(
     measures=("requests", "ok", "client_errors", "denied", "server_errors", "no_response"),
     counted_from=CALL_MINUTES,
     bounds=(("last_minute", "max"), ("first_minute", "min"), ("last_ok", "max")),
+    # Read by the week and added up by edge: an edge's hours lie together.
+    sorted_by=("front_door", "service", "target_group", "caller_principal", "caller_key", "hour"),
 )
 
 EDGE_LATENCY_HOURS = Table(
@@ -118,6 +120,7 @@ EDGE_LATENCY_HOURS = Table(
     time="hour",
     measures=tuple(f"n{n}" for n in range(8)),
     counted_from=CALL_HOURS,
+    sorted_by=("front_door", "service", "target_group", "caller_key", "octave", "hour"),
 )
 
 ENDPOINT_HOURS = Table(
