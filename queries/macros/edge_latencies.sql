@@ -4,11 +4,10 @@
 create or replace temp macro edge_latencies(begin_at, end_at) as table
 with logged as (
     select
-        c.front_door,
         c.service,
         c.target_group,
-        h.caller as moving_caller,
-        case when h.caller is null then c.caller_key end as caller_key,
+        h.caller is not null as is_named,
+        coalesce(h.caller, c.caller_key) as caller,
         c.octave,
         sum(c.n0) as n0,
         sum(c.n1) as n1,
@@ -21,16 +20,18 @@ with logged as (
     from octave_counts as c
     left join moving_callers as h
         on c.service is not distinct from h.service
-        and c.caller_key = h.caller_key
+        and case when not starts_with(c.caller_key, 'arn:') then c.caller_key end = h.caller_key
         and c.hour = h.hour
+    anti join seen_through as t
+        on case when c.front_door = 'alb' and c.caller_key = 'lattice' then c.service end = t.elb
     where c.hour >= begin_at
         and c.hour < end_at
-    group by c.front_door, c.service, c.target_group, h.caller, case when h.caller is null then c.caller_key end, c.octave
+    group by c.service, c.target_group, h.caller is not null, coalesce(h.caller, c.caller_key), c.octave
 ),
 
 named as (
     select
-        coalesce(c.moving_caller, n.caller, c.caller_key, 'unknown') as caller,
+        coalesce(n.caller, c.caller, 'unknown') as caller,
         coalesce(s.callee, c.service, 'unknown') as callee,
         coalesce(s.service, c.service) as service,
         c.octave,
@@ -48,13 +49,8 @@ named as (
         and c.target_group is not distinct from s.target_group
     left join caller_names as n
         on c.service is not distinct from n.service
-        and c.caller_key = n.caller_key
-    where not (
-            c.front_door = 'alb'
-            and c.caller_key = 'lattice'
-            and c.service in (select t.elb from seen_through as t)
-        )
-    group by coalesce(c.moving_caller, n.caller, c.caller_key, 'unknown'), coalesce(s.callee, c.service, 'unknown'), coalesce(s.service, c.service), c.octave
+        and case when not c.is_named then c.caller end = n.caller_key
+    group by coalesce(n.caller, c.caller, 'unknown'), coalesce(s.callee, c.service, 'unknown'), coalesce(s.service, c.service), c.octave
 ),
 
 buckets as (
