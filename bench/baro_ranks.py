@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]
 
 STEP = 60
 

@@ -12,12 +12,12 @@ import argparse
 import gzip
 import logging
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -77,16 +77,13 @@ def one_day(folder: Path, repeats: int) -> dict[str, pa.Table]:
             continue
         rows = handle.to_pyarrow_table().select(table.names).cast(table.arrow)
         if "log_line" in table.names:
-            rows = rows.filter(pc.less_equal(rows.column("log_line"), LINES))
+            rows = rows.filter(pc.less_equal(rows.column("log_line"), pa.scalar(LINES)))
         copies = [rows]
         if "log_object" in table.names:
             at = table.names.index("log_object")
+            join: Any = pc.binary_join_element_wise
             for n in range(1, repeats):
-                copies.append(
-                    rows.set_column(
-                        at, rows.field(at), pc.binary_join_element_wise(rows.column(at), f"{n:04x}.gz", ".")
-                    )
-                )
+                copies.append(rows.set_column(at, rows.field(at), join(rows.column(at), f"{n:04x}.gz", ".")))
         found[name] = pa.concat_tables(copies)
     return found
 
@@ -94,7 +91,7 @@ def one_day(folder: Path, repeats: int) -> dict[str, pa.Table]:
 def write(lake: Lake, table: Table, rows: pa.Table, objects: list[str], days_ago: int) -> None:
     """One day of a table: its newest three in the guards, the newest one in a file a batch, others in one file."""
     store = open_store(lake.uri, lake.storage)
-    handle = lake._create_or_open(table)
+    handle = lake.create(table)
     parts = [rows.sort_by(table.time)]
     if days_ago == 0 and rows.num_rows:
         size = max(1, rows.num_rows // (len(objects) // BATCH + 1))
@@ -113,7 +110,7 @@ def write(lake: Lake, table: Table, rows: pa.Table, objects: list[str], days_ago
 def make(lake: Lake, day: dict[str, pa.Table], days: int) -> None:
     """A lake of so many days, the last one ending at `END`."""
     for ago in reversed(range(days)):
-        objects = moved(OBJECTS, day[OBJECTS.name], -ago * DAY).column("log_object").to_pylist()
+        objects = [str(uri) for uri in moved(OBJECTS, day[OBJECTS.name], -ago * DAY).column("log_object").to_pylist()]
         for name, rows in day.items():
             if rows.num_rows:
                 write(lake, TABLES[name], moved(TABLES[name], rows, -ago * DAY), objects, ago)
@@ -194,4 +191,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -16,8 +16,10 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -38,7 +40,7 @@ HEX = np.frombuffer(b"0123456789abcdef", dtype="S1")
 LETTERS = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz0123456789", dtype="S1")
 
 
-def words(alphabet: np.ndarray, length: int, count: int, seed: int) -> pa.Array:
+def words(alphabet: npt.NDArray[np.bytes_], length: int, count: int, seed: int) -> Any:
     """So many random words over an alphabet."""
     drawn = np.random.default_rng(seed).integers(0, len(alphabet), (count, length))
     return pa.array(np.ascontiguousarray(alphabet[drawn]).view(f"S{length}").ravel().astype(str))
@@ -46,13 +48,14 @@ def words(alphabet: np.ndarray, length: int, count: int, seed: int) -> pa.Array:
 
 def objects_of(day: int, count: int) -> pa.Table:
     """The ledger's rows of a day: load balancers' access logs of 50 accounts' worth of nodes, every five minutes."""
-    at = np.arange(count)
+    at: Any = np.arange(count)
     when = FIRST + timedelta(days=day)
     balancer = pa.array([f"app.edge-{n:03}.{n:016x}" for n in range(50)]).take(pa.array(at % 50))
     slot = [f"{when + timedelta(minutes=5 * n):%Y%m%dT%H%MZ}" for n in range(288)]
     account = pa.array([f"{111122223333 + n % 5}" for n in range(50)]).take(pa.array(at % 50))
-    uri = pc.binary_join_element_wise(
-        pc.binary_join_element_wise(
+    join: Any = pc.binary_join_element_wise
+    uri = join(
+        join(
             "s3://logs-111122223333-eu-west-1/AWSLogs/",
             account,
             f"/elasticloadbalancing/eu-west-1/{when:%Y/%m/%d}/",
@@ -63,7 +66,7 @@ def objects_of(day: int, count: int) -> pa.Table:
             "",
         ),
         pa.array(slot).take(pa.array(at * 288 // count)),
-        pc.binary_join_element_wise("_10.0.", pa.array((at % 250).astype(str)), ".7_", ""),
+        join("_10.0.", pa.array((at % 250).astype(str)), ".7_", ""),
         words(LETTERS, 8, count, day),
         pa.scalar(".log.gz"),
         "",
@@ -132,7 +135,7 @@ class Listing:
         """Chunks of 1,000."""
         for batch in self.file.iter_batches(1_000):
             pairs = zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
-            yield [SourceObject(uri, etag, 20_000, FIRST) for uri, etag in pairs]
+            yield [SourceObject(str(uri), str(etag), 20_000, FIRST) for uri, etag in pairs]
         yield [SourceObject(f"{self.uri}/AWSLogs/new-{n}", "0" * 32, 20_000, FIRST) for n in range(100)]
 
 

@@ -85,11 +85,16 @@ def run_pyarrow(table: str, fields: Fields, folder: Path, out: Path) -> int:
     import pyarrow.parquet
     from isal import isal_zlib
 
-    types = {"text": pa.string(), "long": pa.int64(), "real": pa.float64(), "time": pa.timestamp("us", "UTC")}
+    types: dict[str, pa.DataType] = {
+        "text": pa.string(),
+        "long": pa.int64(),
+        "real": pa.float64(),
+        "time": pa.timestamp("us", "UTC"),
+    }
     schema = pa.schema([(name, types[type_]) for name, type_ in fields])
 
     def write(numbered: tuple[int, Path]) -> int:
-        data = pa.BufferReader(isal_zlib.decompress(numbered[1].read_bytes(), wbits=31))
+        data: Any = pa.BufferReader(isal_zlib.decompress(numbered[1].read_bytes(), wbits=31))
         if table == LATTICE:
             parse = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
             rows = pyarrow.json.read_json(data, pyarrow.json.ReadOptions(use_threads=False), parse)
@@ -150,7 +155,7 @@ def _lattice_records(fields: Fields, folder: Path) -> Iterator[dict[str, object]
             for line in lines:
                 record = {name: None if value == "-" else value for name, value in json.loads(line).items()}
                 for name in times:
-                    record[name] = datetime.fromisoformat(record[name])
+                    record[name] = datetime.fromisoformat(str(record[name]))
                 yield record
 
 

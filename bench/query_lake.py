@@ -67,7 +67,7 @@ def build_month(folder: Path, day: Path, days: int = 30) -> Lake:
             rows = _read(table, file.uri, thin=table in SOURCES)
             for back in range(1, days):
                 unit = Unit(f"{file.uri} {back}", "1")
-                lake.append(table, [unit], lambda _, table=table, rows=rows, back=back: _moved(table, rows, back))
+                _append(lake, table, [unit], _moved(table, rows, back))
         _say(f"{table.name} has {days} days")
     _finish(lake, folder)
     return lake
@@ -76,13 +76,17 @@ def build_month(folder: Path, day: Path, days: int = 30) -> Lake:
 def _append_batch(lake: Lake, rows: dict[Table, pa.Table]) -> None:
     by_name = {table.name: part for table, part in rows.items()}
     entries = ledger(rows)
-    units = [Unit(uri, "1") for uri in entries.column("log_object").to_pylist()]
+    units = [Unit(str(uri), "1") for uri in entries.column("log_object").to_pylist()]
     rolled = roll_up(by_name)
     for table, part in rows.items():
-        lake.append(table, units, lambda _, part=part: part)
+        _append(lake, table, units, part)
     for rollup in ROLLUPS:
-        lake.append(rollup, units, lambda _, part=rolled[rollup.name]: part)
-    lake.append(OBJECTS, units, lambda _: entries)
+        _append(lake, rollup, units, rolled[rollup.name])
+    _append(lake, OBJECTS, units, entries)
+
+
+def _append(lake: Lake, table: Table, units: Collection[Unit], rows: pa.Table) -> None:
+    lake.append(table, units, lambda _: rows)
 
 
 def _finish(lake: Lake, folder: Path) -> None:
@@ -115,10 +119,10 @@ def _moved(table: Table, rows: pa.Table, back: int) -> pa.Table:
     away: Any = pa.scalar(back * DAY, pa.duration("us"))
     newest: date = NEWEST.date()
     earlier = newest - back * DAY
-    arrays = []
+    arrays: list[pa.Array[Any] | pa.ChunkedArray[Any]] = []
     for column in table.columns:
         if column.name == table.partition:
-            arrays.append(pa.nulls(rows.num_rows, pa.date32()).fill_null(pa.scalar(earlier, pa.date32())))
+            arrays.append(pa.nulls(rows.num_rows, pa.date32()).fill_null(earlier))
         elif pa.types.is_timestamp(column.type.arrow):
             arrays.append(pc.subtract(rows.column(column.name), away))
         elif column.name == "log_object":

@@ -339,10 +339,8 @@ def _table(table: Table, columns: Columns, at: Numbers, part: Numbers, name: str
     columns["log_account"] = _constant(ACCOUNT, len(at))
     columns["log_region"] = _constant(REGION, len(at))
     columns["day"] = pa.array(at // 86_400_000_000, pa.int64()).cast(pa.int32()).cast(pa.date32())
-    arrays = [
-        columns[column.name].cast(column.type.arrow) if column.name in columns else pa.nulls(len(at), column.type.arrow)
-        for column in table.columns
-    ]
+    missing: Any = pa.nulls(len(at))
+    arrays = [columns.get(column.name, missing).cast(column.type.arrow) for column in table.columns]
     return pa.Table.from_arrays(arrays, schema=table.arrow)
 
 
@@ -364,7 +362,8 @@ def _take(values: Any, places: Numbers, missing: npt.NDArray[np.bool_] | None = 
 
 
 def _constant(text: str, count: int) -> Any:
-    return pa.array([text]).take(pa.array(np.zeros(count, np.int64)))
+    first: Any = np.zeros(count, np.int64)
+    return pa.array([text]).take(pa.array(first))
 
 
 def _times(micros: Numbers) -> Any:
