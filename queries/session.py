@@ -29,7 +29,7 @@ from queries.times import parse_time
 from queries.watermarks import (
     complete_until,
     data_until_statement,
-    first_hour_statement,
+    hours_statements,
     newest_data,
     next_minute,
     oldest_data,
@@ -102,13 +102,19 @@ class Session:
             yield scan(TABLES[name], files, *self._bounds_of(TABLES[name]))
         yield watermark_statement(snapshots)
         yield data_until_statement(snapshots)
-        yield first_hour_statement(None if self.since is None else _hour_of(self.since))
+        yield from self._hours()
         yield names_statement(self._names)
         yield from statements.macros()
         for table in ROLLUPS:
             if table.counted_from and snapshots[table.name].version < 0:
                 yield statements.stand_in(table)
         yield from statements.relations(self._is_empty)
+
+    def _hours(self) -> Iterator[str]:
+        if self.since is None:
+            return hours_statements(None, None)
+        begin = self.since - self.history
+        return hours_statements(_hour_of(self.since), _hour_of(begin + _HOUR - timedelta(microseconds=1)))
 
     def _is_empty(self, table: str) -> bool:
         return self.connection.execute(f"from {table} limit 1").fetchone() is None
@@ -157,9 +163,9 @@ class Session:
         """Keep the rows of these views in memory until the lake moves, for a session that asks about them often.
 
         The same rows under the same names; what the views are made of is read once instead of once a question. Worth
-        it for `denials` (few rows, found among many), `hourly_calls` and `delivered_objects`, and in windows of a few
-        hours for `timed_requests` and `minute_calls`; in longer ones for `failed_minutes`. Of those two the
-        hours of the window and the first one of history are kept.
+        it for `denials` (few rows, found among many), `hourly_calls`, `earlier_calls` and `delivered_objects`, and in
+        windows of a few hours for `timed_requests` and `minute_calls`; in longer ones for `failed_minutes`. Of
+        `minute_calls` and `failed_minutes` the hours of the window and the first one of history are kept.
         """
         for view in views:
             if view in self._held:

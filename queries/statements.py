@@ -77,6 +77,7 @@ VIEWS = (
     "minute_calls",
     "failed_minutes",
     "hourly_calls",
+    "earlier_calls",
     "calls",
     "timed_requests",
     "latencies",

@@ -63,10 +63,14 @@ def data_until_statement(snapshots: Mapping[str, Snapshot]) -> str:
     return f"create or replace temp macro data_until() as {moment(complete) if complete else 'null::timestamptz'}"
 
 
-def first_hour_statement(hour: datetime | None) -> str:
-    """The statement that makes `first_hour()`, the hour in which the window begins: a constant, as `data_until()`."""
-    unbounded = "'-infinity'::timestamptz"
-    return f"create or replace temp macro first_hour() as {moment(hour) if hour else unbounded}"
+def hours_statements(first: datetime | None, history_from: datetime | None) -> Iterator[str]:
+    """The statements that make two constants, as `data_until()` is one.
+
+    `first_hour()` is the hour in which the window begins, `history_from()` the first whole hour of the history.
+    """
+    for name, hour in (("first_hour", first), ("history_from", history_from)):
+        unbounded = "'-infinity'::timestamptz"
+        yield f"create or replace temp macro {name}() as {moment(hour) if hour else unbounded}"
 
 
 def _watermarks(snapshots: Mapping[str, Snapshot]) -> Iterator[tuple[str, datetime, datetime]]:

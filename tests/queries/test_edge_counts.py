@@ -74,22 +74,65 @@ def test_calls_around_a_moment_are_those_before_and_those_after(
     tmp_path: Path, begin: int, turn: int, end: int, before: int, after: int
 ) -> None:
     with open_session(lake_of(tmp_path, mixed())) as session:
-        columns = "caller, callee, caller_principal, service, hour, first_minute, last_minute, last_ok"
-        columns += ", requests, ok, client_errors, denied, server_errors, no_response"
-        times = {"begin": at(begin), "turn": at(turn), "end": at(end)}
-        found = session.query(
-            f"select {columns}, is_before from edge_calls_around($begin, $turn, $end) order by all", times
-        )
-        expected = session.query(
-            f"select {columns}, true as is_before from edge_calls($begin, $turn) union all"
-            f" select {columns}, false from edge_calls($turn, $end) order by all",
-            times,
-        )
-    counted = {True: 0, False: 0}
-    for row in found.to_pylist():
-        counted[row["is_before"]] += row["requests"] if (row["caller"], row["callee"]) == ("a", "b") else 0
-    assert (counted[True], counted[False]) == (before, after)
+        assert around(session, begin, turn, end)[:2] == (before, after)
+
+
+def around(session: Session, begin: int, turn: int, end: int) -> tuple[int, int, int]:
+    """Calls of a and b before and after turn, and rows before it; of any edge it counts what edge_calls counts."""
+    sums = "min(caller_principal), min(first_minute), max(last_minute)"
+    sums += ", sum(requests)::bigint, sum(ok)::bigint, sum(denied)::bigint"
+    times = {"begin": at(begin), "turn": at(turn), "end": at(end)}
+    found = session.query(
+        f"select caller, callee, {sums}, is_before from edge_calls_around($begin, $turn, $end)"
+        " group by all order by all",
+        times,
+    )
+    expected = session.query(
+        f"select caller, callee, {sums}, true as is_before from edge_calls($begin, $turn) group by all union all"
+        f" select caller, callee, {sums}, false from edge_calls($turn, $end) group by all order by all",
+        times,
+    )
     assert found.to_pylist() == expected.to_pylist()
+    counted = session.query(
+        "select sum(requests) filter (is_before) as before, sum(requests) filter (not is_before) as after,"
+        " count(*) filter (is_before) as rows from edge_calls_around($begin, $turn, $end)"
+        " where caller = 'a' and callee = 'b'",
+        times,
+    ).to_pylist()[0]
+    return int(counted["before"] or 0), int(counted["after"] or 0), counted["rows"]
+
+
+DAY = 24 * 60
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+@pytest.mark.parametrize(
+    ("begin", "turn", "before", "after", "rows"),
+    [
+        # The day before has calls at 10:01, 10:02, 11:00 and 11:01; the session's history begins at 10:02.
+        (
+            -DAY + 62,
+            62,
+            8,
+            1,
+            3,
+        ),  # all of it: the hours up to 10:00 are one row, 10:02 and 10:01 of the two days minutes
+        (-DAY + 61, 62, 9, 1, 4),  # the same hours, and one more minute
+        (-DAY + 30, 62, 9, 1, 4),  # an hour more: 10:00, 11:00 and 09:00, and a minute
+        (-DAY + 62, 30, 7, 2, 5),  # turn lies within the history: 11:00, and the minutes 10:02 and 09:00 to 09:02
+        (0, 62, 5, 1, 2),  # a part of the history
+    ],
+)
+def test_all_of_a_session_s_history_is_one_row_an_edge(
+    tmp_path: Path, begin: int, turn: int, before: int, after: int, rows: int, is_held: bool
+) -> None:
+    minutes = (61 - DAY, 62 - DAY, 120 - DAY, 121 - DAY)
+    earlier = [lattice("a", "b", ip="10.0.0.1", target="10.0.0.2", start_time=at(minute)) for minute in minutes]
+    lake_of(tmp_path, {"lattice_access": earlier})
+    with open_session(lake_of(tmp_path, mixed()), at(62), at(90), history_hours=24) as session:
+        if is_held:
+            session.hold("hourly_calls", "earlier_calls")
+        assert around(session, begin, turn, 90) == (before, after, rows)
 
 
 def test_failures_and_the_ends_of_a_window_have_their_minutes(tmp_path: Path) -> None:
@@ -168,7 +211,7 @@ def test_a_held_view_has_the_same_rows_and_follows_the_lake(tmp_path: Path) -> N
 def test_long_views_are_held_for_the_window_and_read_before_it(tmp_path: Path) -> None:
     """Held are 07:00 to 08:00, where history begins, and 10:00 on, where the window does; 09:00 to 09:06 are read."""
     lake = lake_of(tmp_path, mixed())
-    views = ("minute_calls", "failed_minutes", "hourly_calls")
+    views = ("minute_calls", "failed_minutes", "hourly_calls", "earlier_calls")
     with open_session(lake, at(61), at(90), history_hours=3) as session:
         before = {view: session.query(f"from {view} order by all") for view in views}
         session.hold(*views)
