@@ -135,9 +135,25 @@ def other_questions(lake: Lake, runs: int) -> None:
             }
         )
         print("\n## 7-day baselines from the rollups")
-        report({name: cost(asked(session, name), 1) for name in ("new_edges", "gone_edges", "latency_by_edge")})
+        report(
+            {
+                **{name: cost(asked(session, name), runs) for name in ("new_edges", "gone_edges", "latency_by_edge")},
+                "of that the baseline": cost(_latency_baseline(session), runs),
+            }
+        )
         print("\n## checks on the last hour")
         report({name: cost(asked(session, name), 1) for name in catalog.load("checks")})
+
+
+def _latency_baseline(session: Session) -> Callable[[], int]:
+    """What `latency_by_edge` compares with, without the exact quantiles of the window's requests."""
+    since = session.window()[0]
+    values = {"since": since, "begin": since - timedelta(hours=HISTORY_HOURS)}
+    sql = (
+        "select caller, callee, p50(bucket, requests), p90(bucket, requests), p99(bucket, requests)"
+        " from edge_latencies($begin, hour_of($since)) group by caller, callee"
+    )
+    return lambda: session.query(sql, values).num_rows
 
 
 def _counted(session: Session, view: str) -> Callable[[], int]:
