@@ -21,6 +21,7 @@ from ingest.lake.declarations import OBJECTS, ROLLUPS, SOURCE_TABLES, TABLES
 from ingest.lake.schema import Table
 from ingest.lake.snapshot import DataFile, Snapshot
 from ingest.lake.tables import Lake
+from ingest.lake.vocabulary import ROWS_AT_ONCE
 from queries import statements
 from queries.names_file import GivenName, names_statement
 from queries.scans import moment, scan
@@ -48,9 +49,6 @@ _FOOTERS = "set global parquet_metadata_cache = true"
 """Files of a lake never change, and a question names one several times: its footer is read once."""
 _TEMPORARY = re.compile("^create or replace temp ", re.MULTILINE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_ROWS_AT_ONCE = 8 * 2048
-"""DuckDB takes memory for so many rows of each column of an answer, however few there are; a million unless told."""
 
 Bound = datetime | str | None
 
@@ -233,7 +231,7 @@ class Session:
 
 def _ask(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]) -> pa.Table:
     try:
-        return connection.execute(sql, dict(parameters)).to_arrow_table(_ROWS_AT_ONCE)
+        return connection.execute(sql, dict(parameters)).to_arrow_table(ROWS_AT_ONCE)
     except duckdb.Error as error:
         raise QueryError(str(error)) from error
 

@@ -50,9 +50,6 @@ _REQUEST_ROLLUPS = tuple(rollup for rollup in FEEDS if rollup is not FLOW_HOURS)
 _SOURCES = (LATTICE_ACCESS, ALB_ACCESS, ALB_CONNECTION, VPC_FLOW)
 
 
-_ROWS_AT_ONCE = 8 * 2048
-"""DuckDB takes memory for so many rows of each column of a result, however few there are; a million unless told."""
-
 _thread = threading.local()
 
 
@@ -107,7 +104,7 @@ def _number(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Tabl
     _choose(connection, [_NORMALISED[table] for table in numbered] or list(_NORMALISED.values()))
     for table, combinations in numbered.items():
         connection.register(table.name, combinations.examples)
-    requests = _held(connection.execute(vocabulary.sql(_REQUESTS)).to_arrow_table(_ROWS_AT_ONCE))
+    requests = _held(connection.execute(vocabulary.sql(_REQUESTS)).to_arrow_table(vocabulary.ROWS_AT_ONCE))
     for rollup, name in _NUMBERS.items():
         requests = requests.append_column(name, first_alike(requests, _told_by(rollup, requests)))
     connection.register(_REQUESTS, requests)
@@ -120,11 +117,11 @@ def _number(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Tabl
 def _number_flows(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
     """Have the batch's flows carry the numbers of their combinations; the connections, each at its number."""
     answers = connection.execute("select is_reply(tcp_flags, srcport, dstport) as it from vpc_flow").to_arrow_table(
-        _ROWS_AT_ONCE
+        vocabulary.ROWS_AT_ONCE
     )
     combinations = combine(VPC_FLOW, rows, [answers.column("it")])
     connection.register(VPC_FLOW.name, combinations.examples)
-    told = _held(connection.execute(vocabulary.sql(_CONNECTIONS)).to_arrow_table(_ROWS_AT_ONCE))
+    told = _held(connection.execute(vocabulary.sql(_CONNECTIONS)).to_arrow_table(vocabulary.ROWS_AT_ONCE))
     # Records without packets are no connection, and some addresses that differ do so where nobody looks.
     places = np.zeros(combinations.count, dtype=np.int32)
     places[told.column(_COMBINATION).to_numpy()] = first_alike(told, _told_by(FLOW_HOURS, told)).to_numpy()
@@ -141,7 +138,9 @@ def _combined(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Ta
         numbered[LATTICE_ACCESS] = combine(LATTICE_ACCESS, rows, [_subscriptions(rows)])
     if ALB_ACCESS in given:
         # The hosts come back in the order of the rows: DuckDB's default, on which this relies.
-        hosts = connection.execute("select host_of(request_url) as host from alb_access").to_arrow_table(_ROWS_AT_ONCE)
+        hosts = connection.execute("select host_of(request_url) as host from alb_access").to_arrow_table(
+            vocabulary.ROWS_AT_ONCE
+        )
         first = sum(part.count for part in numbered.values())
         numbered[ALB_ACCESS] = combine(ALB_ACCESS, given[ALB_ACCESS], [hosts.column("host")], first=first)
     return numbered
@@ -179,7 +178,7 @@ def _subscriptions(rows: pa.Table) -> Column:
 
 def _count(connection: duckdb.DuckDBPyConnection, rollup: Table, told: pa.Table) -> pa.Table:
     """The rollup's rows; what they are counted by is looked up among the combinations `told`."""
-    counted = connection.execute(vocabulary.sql(rollup.name)).to_arrow_table(_ROWS_AT_ONCE)
+    counted = connection.execute(vocabulary.sql(rollup.name)).to_arrow_table(vocabulary.ROWS_AT_ONCE)
     if _COMBINATION not in counted.column_names:
         return counted.select(rollup.names).cast(rollup.held)
     # Rollups that add this one up count these rows.

@@ -33,7 +33,6 @@ named as (
     select
         coalesce(n.caller, c.caller, 'unknown') as caller,
         coalesce(s.callee, c.service, 'unknown') as callee,
-        coalesce(s.service, c.service) as service,
         c.octave,
         sum(c.n0) as n0,
         sum(c.n1) as n1,
@@ -50,14 +49,13 @@ named as (
     left join caller_names as n
         on c.service is not distinct from n.service
         and case when not c.is_named then c.caller end = n.caller_key
-    group by coalesce(n.caller, c.caller, 'unknown'), coalesce(s.callee, c.service, 'unknown'), coalesce(s.service, c.service), c.octave
+    group by coalesce(n.caller, c.caller, 'unknown'), coalesce(s.callee, c.service, 'unknown'), c.octave
 ),
 
 buckets as (
     select
         caller,
         callee,
-        service,
         8 * octave + unnest(range(8))::integer as bucket,
         unnest([n0, n1, n2, n3, n4, n5, n6, n7])::bigint as requests
     from named

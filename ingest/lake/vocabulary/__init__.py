@@ -9,6 +9,8 @@ from importlib.resources import files
 MACROS = "macros"
 SELECTS = ("lattice_requests", "alb_requests", "connections")
 """Normalising selects, in the order in which they build on each other."""
+ROWS_AT_ONCE = 8 * 2048
+"""For an answer to either: DuckDB takes memory for so many rows of each of its columns; a million unless told."""
 
 
 def sql(name: str) -> str:
