@@ -4,11 +4,11 @@ with exact as (
     select
         caller,
         callee,
-        quantile_cont(latency_ms, [0.5, 0.9, 0.99]) as ms
+        list_transform(quantile_cont(latency_us, [0.5, 0.9, 0.99]), lambda us: us / 1000) as ms
     from timed_requests
     where kind in ('http', 'grpc')
     group by caller, callee
-    having count(latency_ms) >= 1000
+    having count(latency_us) >= 1000
 ),
 
 rolled as (

@@ -28,9 +28,9 @@ from queries.scans import moment, scan
 from queries.storage import extension_statements, secret_statement
 from queries.times import parse_time
 from queries.watermarks import (
+    bounds_statements,
     complete_until,
     data_until_statement,
-    hours_statements,
     newest_data,
     next_minute,
     oldest_data,
@@ -42,8 +42,7 @@ _LEDGER_BEFORE = timedelta(days=2)
 """So long before the window the ledger is read: an object is in it after its events (a row may be a day ahead of its
 object's time), and what delivered in the day before is known as a source."""
 _BY_MINUTE = ("minute_calls", "failed_minutes")
-"""Views of so many rows that they are held for the window alone."""
-_HOUR = timedelta(hours=1)
+"""Views of so many rows that they are held for the window's hours alone."""
 _CLOCK = "set TimeZone = 'UTC'"
 _FOOTERS = "set global parquet_metadata_cache = true"
 """Files of a lake never change, and a question names one several times: its footer is read once."""
@@ -100,7 +99,7 @@ class Session:
             yield scan(TABLES[name], files, *self._bounds_of(TABLES[name]))
         yield watermark_statement(snapshots)
         yield data_until_statement(snapshots)
-        yield from self._hours()
+        yield from self._bounds_statements()
         yield names_statement(self._names)
         yield from statements.macros()
         for table in ROLLUPS:
@@ -108,11 +107,10 @@ class Session:
                 yield statements.stand_in(table)
         yield from statements.relations(self._is_empty)
 
-    def _hours(self) -> Iterator[str]:
-        if self.since is None:
-            return hours_statements(None, None)
-        begin = self.since - self.history
-        return hours_statements(_hour_of(self.since), _hour_of(begin + _HOUR - timedelta(microseconds=1)))
+    def _bounds_statements(self) -> Iterator[str]:
+        begin, end = self.window()
+        bounds = {"history_from": begin - self.history, "window_from": begin, "window_until": end}
+        return bounds_statements(None if self.since is None else _hour_of(self.since), bounds)
 
     def _is_empty(self, table: str) -> bool:
         return self.connection.execute(f"from {table} limit 1").fetchone() is None
@@ -161,9 +159,9 @@ class Session:
         """Keep the rows of these views in memory until the lake moves, for a session that asks about them often.
 
         The same rows under the same names; what the views are made of is read once instead of once a question. Worth
-        it for `denials` (few rows, found among many), `hourly_calls`, `earlier_calls` and `delivered_objects`, and in
-        windows of a few hours for `timed_requests` and `minute_calls`; in longer ones for `failed_minutes`. Of
-        `minute_calls` and `failed_minutes` the hours of the window and the first one of history are kept.
+        it for `denials` (few rows, found among many), `hourly_calls`, `earlier_calls`, `present_calls` and
+        `delivered_objects`, and in windows of a few hours for `timed_requests` and `minute_calls`; in longer ones for
+        `failed_minutes`. Of `minute_calls` and `failed_minutes` the hours of the window are kept.
         """
         for view in views:
             if view in self._held:
@@ -171,16 +169,12 @@ class Session:
             kept, others = "", ""
             if view in _BY_MINUTE and self.since is not None:
                 self._execute(f"create or replace temp view every_{view} as\n{statements.text('views', view)}")
-                kept, others = self._minutes_of(view, self.since)
+                first = moment(_hour_of(self.since))
+                kept = f"where minute >= {first}"
+                others = f"union all from every_{view} where minute < {first}"
             self._execute(f"create or replace temp table held_{view} as from {view} {kept}")
             self._execute(f"create or replace temp view {view} as from held_{view} {others}")
             self._held.add(view)
-
-    def _minutes_of(self, view: str, since: datetime) -> tuple[str, str]:
-        """What of it is kept, and what is still read: hours that no window's end lies in."""
-        first = _hour_of(since)
-        old, new = f"minute < {moment(first - self.history + _HOUR)}", f"minute >= {moment(first)}"
-        return f"where {old} or {new}", f"union all from every_{view} where not ({old}) and not ({new})"
 
     def refresh(self) -> bool:
         """Follow the lake to its newest version; whether any table had moved."""

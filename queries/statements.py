@@ -19,7 +19,6 @@ MACROS_ON_VIEWS = (
     "called_vpcs",
     "deliveries",
     "direct_connections",
-    "edge_calls",
     "edge_latencies",
     "nat_paths",
     "traffic_shares",
@@ -77,12 +76,13 @@ VIEWS = (
     "minute_calls",
     "failed_minutes",
     "hourly_calls",
-    "earlier_calls",
     "calls",
     "timed_requests",
     "latencies",
     "denials",
 )
+EDGES = (("macros", "edge_calls"), ("views", "earlier_calls"), ("views", "present_calls"), ("macros", "edges"))
+"""Folder and name of what counts by edge: macros on views, and views on macros."""
 UNTOUCHED = {
     "call_counts": ("call_minutes", ("corrections", "own_subscriptions")),
     "latency_counts": ("call_hours", ("own_subscriptions",)),
@@ -139,5 +139,7 @@ def relations(is_empty: Callable[[str], bool]) -> Iterator[str]:
             yield f"create or replace temp view {name} as\nfrom {rollup}"
         else:
             yield view(name)
+    for folder, name in EDGES:
+        yield view(name) if folder == "views" else text(folder, name)
     for name in MACROS_ON_VIEWS:
         yield text("macros", name)

@@ -21,6 +21,7 @@ LAGS = {
     VPC_FLOW.name: timedelta(minutes=11),
 }
 _MINUTE = timedelta(minutes=1)
+_UNBOUNDED = "'-infinity'::timestamptz"
 
 
 def newest_data(snapshots: Mapping[str, Snapshot]) -> datetime | None:
@@ -63,14 +64,14 @@ def data_until_statement(snapshots: Mapping[str, Snapshot]) -> str:
     return f"create or replace temp macro data_until() as {moment(complete) if complete else 'null::timestamptz'}"
 
 
-def hours_statements(first: datetime | None, history_from: datetime | None) -> Iterator[str]:
-    """The statements that make two constants, as `data_until()` is one.
+def bounds_statements(first_hour: datetime | None, bounds: Mapping[str, datetime]) -> Iterator[str]:
+    """The statements that make constants of the session's times, as `data_until()` is one.
 
-    `first_hour()` is the hour in which the window begins, `history_from()` the first whole hour of the history.
+    `first_hour()` is the hour in which the window begins, when it has a begin; the others are named by `bounds`.
     """
-    for name, hour in (("first_hour", first), ("history_from", history_from)):
-        unbounded = "'-infinity'::timestamptz"
-        yield f"create or replace temp macro {name}() as {moment(hour) if hour else unbounded}"
+    yield f"create or replace temp macro first_hour() as {moment(first_hour) if first_hour else _UNBOUNDED}"
+    for name, bound in bounds.items():
+        yield f"create or replace temp macro {name}() as {moment(bound)}"
 
 
 def _watermarks(snapshots: Mapping[str, Snapshot]) -> Iterator[tuple[str, datetime, datetime]]:

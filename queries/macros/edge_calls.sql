@@ -58,66 +58,19 @@ from minute_calls as m
 where m.minute >= greatest(hour_of(end_at), hour_from(begin_at))
     and m.minute < end_at;
 
--- Whether the hours before the window's first one are all of the time from begin_at on, and all before turn.
-create or replace temp macro is_history(begin_at, turn) as
-hour_from(begin_at) = history_from() and turn >= first_hour();
-
--- The same calls, and whether a row is of the time before turn, which lies between the two: one look where two would be
--- planned. Where all of the session's history is asked about, it comes as one row an edge.
-create or replace temp macro edge_calls_around(begin_at, turn, end_at) as table
+-- The same, one row an edge.
+create or replace temp macro edge_totals(begin_at, end_at) as table
 select
-    e.caller,
-    e.callee,
-    e.caller_principal,
-    e.first_minute,
-    e.last_minute,
-    e.requests,
-    e.ok,
-    e.denied,
-    true as is_before
-from earlier_calls as e
-where is_history(begin_at, turn)
-union all
-select
-    h.caller,
-    h.callee,
-    h.caller_principal,
-    h.first_minute,
-    h.last_minute,
-    h.requests,
-    h.ok,
-    h.denied,
-    h.hour < turn
-from hourly_calls as h
-where h.hour >= case when is_history(begin_at, turn) then first_hour() else hour_from(begin_at) end
-    and h.hour < hour_of(end_at)
-    and (h.hour <> hour_of(turn) or hour_of(turn) = turn)
-union all
-select
-    m.caller,
-    m.callee,
-    m.caller_principal,
-    m.minute,
-    m.minute,
-    m.requests,
-    case when m.outcome = 'ok' then m.requests else 0 end,
-    case when m.outcome = 'denied' then m.requests else 0 end,
-    m.minute < turn
-from minute_calls as m
-where m.minute >= begin_at
-    and m.minute < least(hour_from(begin_at), end_at)
-union all
-select
-    m.caller,
-    m.callee,
-    m.caller_principal,
-    m.minute,
-    m.minute,
-    m.requests,
-    case when m.outcome = 'ok' then m.requests else 0 end,
-    case when m.outcome = 'denied' then m.requests else 0 end,
-    m.minute < turn
-from minute_calls as m
-where m.minute >= greatest(hour_of(turn), hour_from(begin_at))
-    and m.minute < end_at
-    and (m.minute < hour_from(turn) or m.minute >= hour_of(end_at));
+    c.caller,
+    c.callee,
+    min(c.caller_principal) as caller_principal,
+    sum(c.requests)::bigint as requests,
+    sum(c.ok)::bigint as ok,
+    sum(c.client_errors)::bigint as client_errors,
+    sum(c.denied)::bigint as denied,
+    sum(c.server_errors)::bigint as server_errors,
+    sum(c.no_response)::bigint as no_response,
+    min(c.first_minute) as first_minute,
+    max(c.last_minute) as last_minute
+from edge_calls(begin_at, end_at) as c
+group by c.caller, c.callee;

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from queries import catalog
@@ -57,82 +58,71 @@ def test_edge_calls_counts_what_the_view_calls_counts(tmp_path: Path) -> None:
     assert found.num_rows == 5
 
 
-@pytest.mark.parametrize(
-    ("begin", "turn", "end", "before", "after"),
-    [
-        # Of a and b come two calls at 09:00 and one each at 09:01, 09:02, 10:01 and 10:02.
-        (-20, 62, 90, 5, 1),  # turn within an hour of its own
-        (0, 60, 120, 4, 2),  # whole hours alone
-        (1, 61, 62, 2, 1),  # turn and end in the same hour
-        (1, 2, 60, 1, 1),  # begin and turn in the same hour
-        (1, 2, 3, 1, 1),  # all of it in one hour
-        (1, 1, 62, 0, 3),  # nothing before
-        (0, 2, 2, 3, 0),  # nothing after
-    ],
-)
-def test_calls_around_a_moment_are_those_before_and_those_after(
-    tmp_path: Path, begin: int, turn: int, end: int, before: int, after: int
-) -> None:
-    with open_session(lake_of(tmp_path, mixed())) as session:
-        assert around(session, begin, turn, end)[:2] == (before, after)
-
-
-def around(session: Session, begin: int, turn: int, end: int) -> tuple[int, int, int]:
-    """Calls of a and b before and after turn, and rows before it; of any edge it counts what edge_calls counts."""
-    sums = "min(caller_principal), min(first_minute), max(last_minute)"
-    sums += ", sum(requests)::bigint, sum(ok)::bigint, sum(denied)::bigint"
-    times = {"begin": at(begin), "turn": at(turn), "end": at(end)}
-    found = session.query(
-        f"select caller, callee, {sums}, is_before from edge_calls_around($begin, $turn, $end)"
-        " group by all order by all",
-        times,
-    )
-    expected = session.query(
-        f"select caller, callee, {sums}, true as is_before from edge_calls($begin, $turn) group by all union all"
-        f" select caller, callee, {sums}, false from edge_calls($turn, $end) group by all order by all",
-        times,
-    )
-    assert found.to_pylist() == expected.to_pylist()
-    counted = session.query(
-        "select sum(requests) filter (is_before) as before, sum(requests) filter (not is_before) as after,"
-        " count(*) filter (is_before) as rows from edge_calls_around($begin, $turn, $end)"
-        " where caller = 'a' and callee = 'b'",
-        times,
-    ).to_pylist()[0]
-    return int(counted["before"] or 0), int(counted["after"] or 0), counted["rows"]
-
-
 DAY = 24 * 60
 
 
-@pytest.mark.parametrize("is_held", [False, True])
+def kept(name: str, session: Session) -> int:
+    """Marks the rows that the session keeps of its window or history, so that an answer tells where it is from."""
+    session.connection.execute(f"update held_{name} set requests = requests + 100")
+    return 100
+
+
 @pytest.mark.parametrize(
-    ("begin", "turn", "before", "after", "rows"),
+    ("begin", "end", "calls", "kept_as"),
     [
-        # The day before has calls at 10:01, 10:02, 11:00 and 11:01; the session's history begins at 10:02.
-        (
-            -DAY + 62,
-            62,
-            8,
-            1,
-            3,
-        ),  # all of it: the hours up to 10:00 are one row, 10:02 and 10:01 of the two days minutes
-        (-DAY + 61, 62, 9, 1, 4),  # the same hours, and one more minute
-        (-DAY + 30, 62, 9, 1, 4),  # an hour more: 10:00, 11:00 and 09:00, and a minute
-        (-DAY + 62, 30, 7, 2, 5),  # turn lies within the history: 11:00, and the minutes 10:02 and 09:00 to 09:02
-        (0, 62, 5, 1, 2),  # a part of the history
+        # Of a and b the day before has calls at 10:01, 10:02, 11:00 and 11:01, this one two at 09:00 and one each at
+        # 09:01, 09:02, 10:01 and 10:02. The window is 10:02 to 10:30, its history the day before it.
+        (62, 90, 1, "present_calls"),
+        (62 - DAY, 62, 8, "earlier_calls"),
+        (61 - DAY, 62, 9, None),  # a minute more than the history, of its hour
+        (61, 90, 2, None),  # a minute more than the window, of its hour
+        (62, 91, 1, None),
+        (62, 62, 0, None),
+        (63 - DAY, 62, 7, None),
+        (62 - DAY, 61, 7, None),
+        (0, 60, 4, None),  # whole hours alone
+        (1, 2, 1, None),  # within an hour
     ],
 )
-def test_all_of_a_session_s_history_is_one_row_an_edge(
-    tmp_path: Path, begin: int, turn: int, before: int, after: int, rows: int, is_held: bool
+def test_edges_counts_what_edge_calls_counts_and_knows_what_the_session_keeps(
+    tmp_path: Path, begin: int, end: int, calls: int, kept_as: str | None
 ) -> None:
     minutes = (61 - DAY, 62 - DAY, 120 - DAY, 121 - DAY)
     earlier = [lattice("a", "b", ip="10.0.0.1", target="10.0.0.2", start_time=at(minute)) for minute in minutes]
     lake_of(tmp_path, {"lattice_access": earlier})
+    asked = "select * from edges($begin, $end) order by all"
+    times = {"begin": at(begin), "end": at(end)}
     with open_session(lake_of(tmp_path, mixed()), at(62), at(90), history_hours=24) as session:
-        if is_held:
-            session.hold("hourly_calls", "earlier_calls")
-        assert around(session, begin, turn, 90) == (before, after, rows)
+        found = session.query(asked, times)
+        sums = ", ".join(f"sum({name})::bigint as {name}" for name in COUNTS)
+        expected = session.query(
+            f"select caller, callee, min(caller_principal) as caller_principal, {sums},"
+            " min(first_minute) as first_minute, max(last_minute) as last_minute"
+            " from edge_calls($begin, $end) group by all order by all",
+            times,
+        )
+        assert found == expected
+        assert calls_of(found) == calls
+        session.hold("hourly_calls", "earlier_calls", "present_calls")
+        assert session.query(asked, times) == expected
+        marks = {name: kept(name, session) for name in ("earlier_calls", "present_calls")}
+        assert calls_of(session.query(asked, times)) == calls + (marks[kept_as] if kept_as else 0)
+
+
+COUNTS = ("requests", "ok", "client_errors", "denied", "server_errors", "no_response")
+
+
+def calls_of(edges: pa.Table) -> int:
+    """Requests from a to b."""
+    return sum(row["requests"] for row in edges.to_pylist() if (row["caller"], row["callee"]) == ("a", "b"))
+
+
+def test_edges_of_a_window_without_bounds_are_all_calls(tmp_path: Path) -> None:
+    with open_session(lake_of(tmp_path, mixed())) as session:
+        begin, end = session.window()
+        edges = session.query("from edges($begin, $end)", {"begin": begin, "end": end})
+        assert edges.num_rows == session.query("select distinct caller, callee from calls").num_rows
+        assert calls_of(edges) == 6
 
 
 def test_failures_and_the_ends_of_a_window_have_their_minutes(tmp_path: Path) -> None:
@@ -209,9 +199,9 @@ def test_a_held_view_has_the_same_rows_and_follows_the_lake(tmp_path: Path) -> N
 
 
 def test_long_views_are_held_for_the_window_and_read_before_it(tmp_path: Path) -> None:
-    """Held are 07:00 to 08:00, where history begins, and 10:00 on, where the window does; 09:00 to 09:06 are read."""
+    """Held is 10:00 on, where the window begins; 09:00 to 09:06 are read."""
     lake = lake_of(tmp_path, mixed())
-    views = ("minute_calls", "failed_minutes", "hourly_calls", "earlier_calls")
+    views = ("minute_calls", "failed_minutes", "hourly_calls", "earlier_calls", "present_calls")
     with open_session(lake, at(61), at(90), history_hours=3) as session:
         before = {view: session.query(f"from {view} order by all") for view in views}
         session.hold(*views)

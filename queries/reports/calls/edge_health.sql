@@ -39,24 +39,11 @@
 -- last_call = { type = "timestamp with time zone", about = "last minute with a request" }
 -- all_requests = { type = "bigint", about = "requests of all edges in the window" }
 -- ---
-with edges as (
+with latency as (
     select
         caller,
         callee,
-        sum(requests) as requests,
-        sum(client_errors) as client_errors,
-        sum(server_errors) as server_errors,
-        sum(no_response) as no_response,
-        max(last_minute) as last_call
-    from edge_calls($since, $until)
-    group by caller, callee
-),
-
-latency as (
-    select
-        caller,
-        callee,
-        quantile_cont(latency_ms, [0.5, 0.99]) as ms
+        list_transform(quantile_cont(latency_us, [0.5, 0.99]), lambda us: us / 1000) as ms
     from timed_requests
     where time >= $since
         and time < $until
@@ -123,8 +110,8 @@ counted as (
         coalesce(e.requests, 0) + coalesce(f.handshakes, 0) as attempts,
         f.layer,
         f.reason,
-        e.last_call
-    from edges as e
+        e.last_minute as last_call
+    from edges($since, $until) as e
     full outer join refusals as f
         on e.caller = f.caller
         and e.callee = f.callee

@@ -26,40 +26,24 @@ with bounds as (
     select least($until, data_until()) as ended
 ),
 
-counted as (
-    select
-        c.caller,
-        c.callee,
-        c.is_before,
-        sum(c.requests)::bigint as requests,
-        min(c.first_minute) as first_seen,
-        max(c.last_minute) as last_seen
-    from edge_calls_around(
-        $since - to_hours($baseline_hours), $since, greatest($since, least($until, data_until()))
-    ) as c
-    group by c.caller, c.callee, c.is_before
-),
-
 now as (
     select
-        caller,
-        callee,
-        requests
-    from counted
-    where not is_before
+        n.caller,
+        n.callee,
+        n.requests
+    from edges($since, greatest($since, least($until, data_until()))) as n
 ),
 
 judged as (
     select
         p.caller,
         p.callee,
-        p.last_seen,
+        p.last_minute as last_seen,
         p.requests as requests_before,
-        epoch($since) - epoch(min(p.first_seen) over ()) as known_seconds,
+        epoch($since) - epoch(min(p.first_minute) over ()) as known_seconds,
         p.requests * (epoch(b.ended) - epoch($since)) / nullif(known_seconds, 0) as expected,
         b.ended
-    from counted as p, bounds as b
-    where p.is_before
+    from edges($since - to_hours($baseline_hours), $since) as p, bounds as b
 )
 
 select

@@ -22,46 +22,29 @@
 -- caller_principal = { type = "varchar", about = "one principal the caller signed with" }
 -- known_hours = { type = "double", about = "hours of calls before the window that it was compared with" }
 -- ---
-with counted as (
+with known as (
     select
-        c.caller,
-        c.callee,
-        c.is_before,
-        min(c.first_minute) as first_seen,
-        max(c.last_minute) as last_seen,
-        sum(c.requests)::bigint as requests,
-        sum(c.ok)::bigint as ok,
-        sum(c.denied)::bigint as denied,
-        min(c.caller_principal) as caller_principal
-    from edge_calls_around($since - to_hours($baseline_hours), $since, $until) as c
-    group by c.caller, c.callee, c.is_before
-),
-
-known as (
-    select
-        caller,
-        callee,
-        first_seen
-    from counted
-    where is_before
+        k.caller,
+        k.callee,
+        k.first_minute
+    from edges($since - to_hours($baseline_hours), $since) as k
 )
 
 select
     n.caller,
     n.callee,
-    n.first_seen,
-    n.last_seen,
+    n.first_minute as first_seen,
+    n.last_minute as last_seen,
     n.requests,
     n.ok,
     n.denied,
     n.caller not in (select k.caller from known as k) as new_caller,
     n.callee not in (select k.callee from known as k) as new_callee,
     n.caller_principal,
-    (epoch($since) - epoch((select min(k.first_seen) from known as k))) / 3600 as known_hours
-from counted as n
+    (epoch($since) - epoch((select min(k.first_minute) from known as k))) / 3600 as known_hours
+from edges($since, $until) as n
 anti join known as k
     on n.caller = k.caller
     and n.callee = k.callee
-where not n.is_before
-    and exists (from known)
-order by n.requests desc, n.first_seen, n.caller, n.callee
+where exists (from known)
+order by n.requests desc, first_seen, n.caller, n.callee
