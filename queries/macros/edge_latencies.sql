@@ -6,8 +6,8 @@ with logged as (
     select
         c.service,
         c.target_group,
-        h.caller is not null as is_named,
-        coalesce(h.caller, c.caller_key) as caller,
+        c.caller_key,
+        h.caller,
         c.octave,
         sum(c.n0) as n0,
         sum(c.n1) as n1,
@@ -20,18 +20,18 @@ with logged as (
     from octave_counts as c
     left join moving_callers as h
         on c.service is not distinct from h.service
-        and case when not starts_with(c.caller_key, 'arn:') then c.caller_key end = h.caller_key
+        and c.caller_key = h.caller_key
         and c.hour = h.hour
     anti join seen_through as t
-        on case when c.front_door = 'alb' and c.caller_key = 'lattice' then c.service end = t.elb
+        on case when c.caller_key = 'lattice' then c.service end = t.elb
     where c.hour >= begin_at
         and c.hour < end_at
-    group by c.service, c.target_group, h.caller is not null, coalesce(h.caller, c.caller_key), c.octave
+    group by c.service, c.target_group, c.caller_key, h.caller, c.octave
 ),
 
 named as (
     select
-        coalesce(n.caller, c.caller, 'unknown') as caller,
+        coalesce(n.caller, c.caller, c.caller_key, 'unknown') as caller,
         coalesce(s.callee, c.service, 'unknown') as callee,
         c.octave,
         sum(c.n0) as n0,
@@ -48,8 +48,8 @@ named as (
         and c.target_group is not distinct from s.target_group
     left join caller_names as n
         on c.service is not distinct from n.service
-        and case when not c.is_named then c.caller end = n.caller_key
-    group by coalesce(n.caller, c.caller, 'unknown'), coalesce(s.callee, c.service, 'unknown'), c.octave
+        and c.caller_key = n.caller_key
+    group by coalesce(n.caller, c.caller, c.caller_key, 'unknown'), coalesce(s.callee, c.service, 'unknown'), c.octave
 ),
 
 buckets as (

@@ -1,3 +1,7 @@
+-- Milliseconds as whole microseconds: no log measures less, and quantiles of whole numbers take a quarter less time. NULL
+-- where 64 bits do not hold it.
+create or replace temp macro whole_us(ms) as try_cast(ms * 1000 as bigint);
+
 -- Quantiles of call_hours, as aggregates over (bucket, requests): what quantile_cont would say of as many values in the middle
 -- of their buckets, so within 5 % of the exact value (buckets are 10 % wide).
 create or replace temp macro bucket_ms(bucket) as
@@ -10,16 +14,17 @@ end;
 -- as far as the later of the two; the earlier one may be the last of the bucket before it.
 create or replace temp macro bucket_quantile(bucket, n, q) as
 list_transform(
+    -- As a double: a decimal times a count of 64 bits is computed in 128, which takes four times as long.
     [list_reduce(
-        list_sort(list({'bucket': bucket, 'n': n::hugeint, 'last': bucket, 'before': 0::hugeint})),
+        list_sort(list({'bucket': bucket, 'n': n::bigint, 'last': bucket, 'before': 0::bigint})),
         lambda seen, next: case
-            when next.n = 0 or seen.n > ceil(q * (sum(n) - 1)) then seen
+            when next.n = 0 or seen.n > ceil(q::double * (sum(n)::bigint - 1))::bigint then seen
             else {'bucket': next.bucket, 'n': seen.n + next.n, 'last': seen.bucket, 'before': seen.n}
         end
     )],
     lambda found: bucket_ms(found.bucket) - case
-        when found.before = ceil(q * (sum(n) - 1))
-            then (ceil(q * (sum(n) - 1)) - q * (sum(n) - 1)) * (bucket_ms(found.bucket) - bucket_ms(found.last))
+        when found.before = ceil(q::double * (sum(n)::bigint - 1))::bigint
+            then (ceil(q::double * (sum(n)::bigint - 1))::bigint - q::double * (sum(n)::bigint - 1)) * (bucket_ms(found.bucket) - bucket_ms(found.last))
         else 0
     end
 )[1];

@@ -139,7 +139,7 @@ from (
             and r.target_group = g.target_group
         left join alb_own_hosts as h
             on r.service = h.elb
-            and case when r.target_group is null then r.host end = h.host
+            and r.untargeted_host = h.host
         left join service_names as s
             on coalesce(g.service, h.service, r.service) = s.service
     ) as r

@@ -24,6 +24,7 @@ select
     target_port,
     null::varchar as target_vpc,
     host_of_authority(authority) as host,
+    host_of_authority(untargeted_authority) as untargeted_host,
     domain_name as sni,
     request_verb as method,
     path_of(request_url) as path,
@@ -83,9 +84,11 @@ select
     log_line,
     day
 from (
-    -- host_of in two steps: in one, each of its macros' arguments is planned up to four times.
+    -- host_of in two steps: in one, each of its macros' arguments is planned up to four times. Which service a request is
+    -- for needs the host of those alone that no target group tells.
     select
         *,
-        split_part(split_part(request_url, '://', 2), '/', 1) as authority
+        split_part(split_part(request_url, '://', 2), '/', 1) as authority,
+        split_part(split_part(case when target_group_arn is null then request_url end, '://', 2), '/', 1) as untargeted_authority
     from alb_access
 ) as r

@@ -31,13 +31,13 @@ with raw as (
         r.caller,
         r.callee,
         count(*) as n,
-        quantile_cont(r.latency_ms, [0.5, 0.9, 0.99]) as ms,
+        list_transform(quantile_cont(r.latency_us, [0.5, 0.9, 0.99]), lambda us: us / 1000) as ms,
         true as exact
-    from edge_requests as r
+    from timed_requests as r
     where r.time >= $since
         and r.time < $until
         and $until - $since <= interval 24 hours
-        and r.latency_ms is not null
+        and r.latency_us is not null
         and r.outcome <> 'denied'
         and r.kind in ('http', 'grpc')
     group by r.caller, r.callee
