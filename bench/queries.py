@@ -95,7 +95,7 @@ def opened(lake: Lake, window: str, hours: float, held: tuple[str, ...] = ()) ->
 
 
 def first_screen(lake: Lake, window: str, runs: int) -> None:
-    """The first screen's questions one by one, their sum, and all of them at the same time."""
+    """The first screen's questions one by one, their sum, all of them at the same time, and what one asks next."""
     with opened(lake, window, HISTORY_HOURS, HELD[window]) as (session, opening, holding):
         begun = time.perf_counter()
         all_asked(session, WITH_SOURCES)()
@@ -109,6 +109,7 @@ def first_screen(lake: Lake, window: str, runs: int) -> None:
         print(f"{'one after the other':24} {summed[0]:8.3f} {summed[1]:8.3f}")
         print(f"{'all of it, at once':24} {cost(all_asked(session, WITH_SOURCES), runs)}")
         print(f"{'without sources, at once':24} {cost(all_asked(session, FIRST_SCREEN), runs)}")
+        print(f"{'latency_by_edge':24} {cost(asked(session, 'latency_by_edge'), runs)}")
 
 
 def other_questions(lake: Lake, runs: int) -> None:

@@ -19,18 +19,22 @@ with shown as (
     inner join principals as p
         on s.principal = p.principal
     union all
-    select distinct
-        f.hour,
-        f.vpc,
-        f.dst_ip,
+    select
+        a.hour,
+        a.vpc,
+        a.ip,
         s.node,
         'a load balancer''s node'
-    from flow_hours as f
-    inner join alb_interfaces as i
-        on f.interface_id = i.interface_id
+    from interface_addresses as a
+    inner join (
+        select distinct
+            elb,
+            interface_id
+        from alb_interfaces
+    ) as i
+        on a.interface_id = i.interface_id
     inner join services as s
         on i.elb = s.service
-    where f.direction = 'ingress'
 )
 
 select *
