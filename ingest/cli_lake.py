@@ -51,7 +51,7 @@ def status_command(
     if form is Shape.JSON:
         print_json({"lake": target.uri, **found.as_dict(), "tables": tables})
         return
-    print_rows(found.sources, "Sources")
+    print_rows(found.sources, "Sources (delivery and ingest: seconds)")
     print_rows(found.gaps, "\nGaps: slots of five minutes without an object")
     print_rows(found.skipped, "\nSKIPDATA: flow records that AWS lost")
     print_rows(found.rejects, "\nRejects")

@@ -101,7 +101,7 @@ def test_what_is_in_the_sample_is_in_its_status(sample_lake: Lake) -> None:
     objects = next(row for row in found["tables"] if row["table"] == "objects")
     assert objects["guards"] == counts["objects"]
     table = lakes.run("status", "--lake", sample_lake.uri)
-    assert "Sources" in table.stdout
+    assert "Sources (delivery and ingest: seconds)" in table.stdout
     assert "lattice_access" in table.stdout
 
 
