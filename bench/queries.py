@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -165,19 +165,34 @@ def report(costs: Mapping[str, Cost]) -> None:
         print(f"{name:24} {found}", flush=True)
 
 
-def by_age(day: Lake, month: Lake, runs: int) -> None:
-    """The last hour of a lake of one day against one of thirty, without and with the days before it asked for."""
+def by_age(lakes: Sequence[Lake], runs: int) -> None:
+    """The last hour of a lake of one day against one of thirty, asked in turn: speed changes by the minute."""
     print("\n## the last hour: lake of one day, lake of thirty")
     print(f"{'':34} {'1 day':>8} {'30 days':>8} {'ratio':>6}")
     for hours in (0, HISTORY_HOURS):
-        figures: dict[str, list[float]] = {}
-        for lake in (day, month):
-            with opened(lake, "-1h", hours) as (session, opening, _):
-                figures.setdefault("open", []).append(opening)
-                for name in ("edge_health", "call_graph", "denied_callers"):
-                    figures.setdefault(name, []).append(cost(asked(session, name), runs).wall)
+        with ExitStack() as stack:
+            openings, sessions = [], []
+            for lake in lakes:
+                session, opening, _ = stack.enter_context(opened(lake, "-1h", hours))
+                openings.append(opening)
+                sessions.append(session)
+            figures = {"open": openings}
+            for name in ("edge_health", "call_graph", "denied_callers"):
+                figures[name] = _in_turn([asked(session, name) for session in sessions], runs)
         for name, (one, thirty) in figures.items():
             print(f"{name + f', {hours} h of history':34} {one:8.3f} {thirty:8.3f} {thirty / one:6.2f}", flush=True)
+
+
+def _in_turn(questions: Sequence[Callable[[], int]], runs: int) -> list[float]:
+    """Median wall seconds of each, once warm."""
+    taken: list[list[float]] = []
+    for _ in range(runs + 1):
+        taken.append([])
+        for ask in questions:
+            begun = time.perf_counter()
+            ask()
+            taken[-1].append(time.perf_counter() - begun)
+    return [statistics.median(walls) for walls in zip(*taken[1:], strict=True)]
 
 
 def on_s3(lakes: Mapping[str, Path]) -> None:
@@ -276,7 +291,7 @@ def main() -> None:
         }
         peers(folder / "day", spans, options.chdb_python, options.runs)
     if "age" in options.parts:
-        by_age(day, month, options.runs)
+        by_age((day, month), options.runs)
     if "s3" in options.parts:
         small = folder / "hundredth"
         build_day(small / "day", options.scale / 100)
