@@ -2,8 +2,8 @@
 -- title = "Latency by edge, now and before"
 -- question = "Which edges became slower, and by how much?"
 -- about = """
--- Now: exact, from the requests, for windows of up to 24 hours; longer ones from the hourly rollup (within 5 %; exact says
--- which). Before: the rollup's whole hours before the window. Refused requests are left out of an exact now; the rollup
+-- Now: exact, from the requests, for windows of up to exact_minutes; longer ones from the hourly rollup (whole hours, within
+-- 5 %; exact says which). Before: the rollup's whole hours before the window. Refused requests are left out of an exact now; the rollup
 -- holds them, so an edge that was refused before looks faster there than it was."""
 -- history_hours = 168
 -- [params]
@@ -11,6 +11,7 @@
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }
 -- baseline_hours = { type = "bigint", default = 168, about = "hours before the window to compare with" }
 -- min_requests = { type = "bigint", default = 20, about = "leave out edges with fewer timed requests in the window" }
+-- exact_minutes = { type = "bigint", default = 360, about = "longest window whose quantiles come from the requests" }
 -- [columns]
 -- caller = { type = "varchar", about = "display name of the caller's node" }
 -- callee = { type = "varchar", about = "display name of the callee's node" }
@@ -36,7 +37,7 @@ with raw as (
     from timed_requests as r
     where r.time >= $since
         and r.time < $until
-        and $until - $since <= interval 24 hours
+        and $until - $since <= to_minutes($exact_minutes)
         and r.latency_us is not null
         and r.outcome <> 'denied'
         and r.kind in ('http', 'grpc')
@@ -51,7 +52,7 @@ rolled as (
         [p50(l.bucket, l.requests), p90(l.bucket, l.requests), p99(l.bucket, l.requests)] as ms,
         false as exact
     from edge_latencies(hour_of($since), $until) as l
-    where $until - $since > interval 24 hours
+    where $until - $since > to_minutes($exact_minutes)
     group by l.caller, l.callee
 ),
 
