@@ -30,12 +30,14 @@ behind as (
         g.service,
         c.host,
         sum(c.requests) as requests
-    from called_hosts as c
+    from call_minutes as c
+    semi join fronted as f
+        on c.service = f.elb
     inner join alb_target_groups as g
         on c.service = g.elb
         and c.target_group = g.target_group
     where c.front_door = 'alb'
-        and c.by_lattice
+        and c.caller_key = 'lattice'
     group by c.service, g.service, c.host
 )
 

@@ -125,6 +125,40 @@ def test_edges_of_a_window_without_bounds_are_all_calls(tmp_path: Path) -> None:
         assert calls_of(edges) == 6
 
 
+@pytest.mark.parametrize(("begin", "end", "calls"), [(62, 62, 0), (62, 90, 1), (0, 62, 5), (None, 62, 5)])
+def test_edges_of_a_session_without_history(tmp_path: Path, begin: int | None, end: int, calls: int) -> None:
+    with open_session(lake_of(tmp_path, mixed()), None if begin is None else at(begin), at(end)) as session:
+        begins, ends = session.window()
+        assert calls_of(session.query("from edges($begin, $end)", {"begin": begins, "end": ends})) == calls
+        assert session.query("from earlier_calls").num_rows == 0
+
+
+def test_held_edges_follow_the_lake_and_its_window(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, mixed())
+    with open_session(lake, "-30m", history_hours=24) as session:
+        session.hold("earlier_calls", "present_calls")
+        assert session.window() == (at(36), at(66))
+        lake_of(tmp_path, {"lattice_access": [lattice("a", "b", ip="10.0.0.1", target="10.0.0.2", start_time=at(95))]})
+        assert session.refresh() is True
+        begin, end = session.window()
+        assert (begin, end) == (at(66), at(96))
+        history = {"begin": begin - session.history, "end": begin}
+        assert calls_of(session.query("from edges($begin, $end)", {"begin": begin, "end": end})) == 1
+        assert calls_of(session.query("from edges($begin, $end)", history)) == 6
+
+
+def test_a_latency_that_no_clock_measures_is_the_longest(tmp_path: Path) -> None:
+    """A log may say 292 million years; the request counts all the same. 2 ** 63 microseconds are 9.2e15 ms."""
+    absurd = lattice("a", "b", ip="10.0.0.1", target="10.0.0.2", duration=2**63 - 1)
+    usual = lattice("a", "b", ip="10.0.0.1", target="10.0.0.2")
+    with open_session(lake_of(tmp_path, {"lattice_access": [absurd, usual, usual]})) as session:
+        report = catalog.report("latency_by_edge")
+        since, until = session.window()
+        (row,) = report.run(session, {"since": since, "until": until, "min_requests": 3}).to_pylist()
+    assert (row["n"], row["p50_ms"]) == (3, 10)
+    assert row["p99_ms"] == pytest.approx(10 + 0.98 * 9.2e15)
+
+
 def test_failures_and_the_ends_of_a_window_have_their_minutes(tmp_path: Path) -> None:
     """The whole hour 09 of a and b is 09:00 twice, 09:01 and the 500 at 09:02; the rest of 10 is minutes."""
     with open_session(lake_of(tmp_path, mixed())) as session:

@@ -1,57 +1,68 @@
-"""The hosts that services are called by: those of the window and the day before it, else the last known ones."""
+"""What services are called by when hosts come and go: all that the session knows of them counts, history included."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from queries.session import open_session
 from tests.queries.lake_of import Row, alb, at, lake_of, lattice
 
 ELB = "app/edge/0000000000000001"
+NODE, LATTICE = "10.0.9.1", "169.254.171.5"
 DAY = 24 * 60
 
 
-def asked(callee: str, host: str, minute: int, repeat: int = 1) -> Row:
+def asked(callee: str, host: str, minute: int, repeat: int = 1, target: str | None = "10.0.0.2") -> Row:
     """Requests to a Lattice service by that host."""
-    row = lattice("web", callee, ip="10.0.0.1", target="10.0.0.2", host_header=host, start_time=at(minute))
+    row = lattice("web", callee, ip="10.0.0.1", target=target, host_header=host, start_time=at(minute))
     return {**row, "repeat": repeat}
 
 
-def behind(host: str, minute: int, repeat: int = 1) -> Row:
-    """Requests to the target group of a load balancer by that host."""
-    row = alb(ELB, host, ip="10.0.0.1", target="10.0.0.4", group="shop", time=at(minute))
+def behind(host: str, minute: int, repeat: int = 1, ip: str = "10.0.0.3") -> Row:
+    """Requests to a target group of a load balancer by that host; the group is called like the host."""
+    group = host.partition(".")[0]
+    row = alb(ELB, host, ip=ip, target="10.0.0.4", group=group, time=at(minute), ip_address=NODE)
     return {**row, "repeat": repeat}
 
 
-def callees(folder: Path, rows: dict[str, list[Row]], history_hours: float = 168) -> set[str]:
-    """Whom the edges of 09:00 to 10:00 and of the history before it are to."""
-    with open_session(lake_of(folder, rows), at(0), at(60), history_hours=history_hours) as session:
-        return {row["callee"] for row in session.query("select distinct callee from hourly_calls").to_pylist()}
+def without_target(row: Row, **columns: object) -> Row:
+    """The same requests, answered 503: no target was reached."""
+    return {**row, "target_ip": None, "target_port": None, **columns}
 
 
-@pytest.mark.parametrize(
-    ("before", "name"),
-    [
-        (-3 * DAY, "new"),  # what the window says is enough
-        (-DAY - 1, "new"),  # a minute before the day before it
-        (-DAY, "old"),  # 50 requests of the day before outweigh two
-    ],
-)
-def test_a_service_is_called_as_it_was_in_the_window_and_the_day_before(tmp_path: Path, before: int, name: str) -> None:
-    rows = [asked("orders", "old.example.com", before, 50), asked("orders", "new.example.com", 5, 2)]
-    assert callees(tmp_path, {"lattice_access": rows}) == {name}
+def callees(folder: Path, **rows: list[Row]) -> dict[str, int]:
+    """Requests by callee of 09:00 to 10:00 and the week before it."""
+    with open_session(lake_of(folder, rows), at(0), at(60), history_hours=168) as session:
+        counted = "select callee, sum(requests)::bigint as n from hourly_calls group by callee"
+        return {row["callee"]: row["n"] for row in session.query(counted).to_pylist()}
 
 
-def test_a_service_that_nobody_called_since_keeps_its_name(tmp_path: Path) -> None:
-    rows: dict[str, list[Row]] = {
-        "lattice_access": [asked("orders", "orders.example.com", -3 * DAY), asked("web", "web.example.com", 5)],
-        "alb_access": [behind("shop.example.com", -3 * DAY)],
+def test_a_service_that_is_down_for_days_keeps_its_name(tmp_path: Path) -> None:
+    down = without_target(behind("shop.example.com", 5, 20), elb_status_code=503, target_status_code=None)
+    rows = [behind("shop.example.com", -3 * DAY, 50), behind("cart.example.com", 5, 500), down]
+    assert callees(tmp_path, alb_access=rows) == {"shop": 70, "cart": 500}
+
+
+def test_the_only_service_of_a_load_balancer_keeps_its_name_when_it_is_down(tmp_path: Path) -> None:
+    down = without_target(behind("shop.example.com", 5, 20), elb_status_code=503, target_status_code=None)
+    assert callees(tmp_path, alb_access=[behind("shop.example.com", -3 * DAY, 50), down]) == {"shop": 70}
+
+
+def test_a_lattice_service_that_is_down_for_days_keeps_its_name(tmp_path: Path) -> None:
+    down = without_target(asked("orders", "orders.example.com", 5, 20), response_code=503)
+    assert callees(tmp_path, lattice_access=[asked("orders", "orders.example.com", -3 * DAY, 50), down]) == {
+        "orders": 70
     }
-    assert callees(tmp_path, rows) == {"orders", "web", "shop"}
 
 
-def test_behind_a_load_balancer_the_newest_name_counts_too(tmp_path: Path) -> None:
-    rows = [behind("old.example.com", -3 * DAY, 50), behind("shop.example.com", 5, 2)]
-    assert callees(tmp_path, {"alb_access": rows}) == {"shop"}
+def test_one_invented_host_on_a_quiet_day_renames_nothing(tmp_path: Path) -> None:
+    rows = [asked("orders", "orders.example.com", -2 * DAY, 1000), asked("orders", "evil.example.org", 5)]
+    assert callees(tmp_path, lattice_access=rows) == {"orders": 1001}
+
+
+def test_a_load_balancer_is_seen_through_when_lattice_no_longer_calls_it(tmp_path: Path) -> None:
+    """Through Lattice until two days ago, directly since: one service, and the leg counts once."""
+    before = asked("shopfront", "shop.example.com", -2 * DAY, 50, target=NODE)
+    leg = behind("shop.example.com", -2 * DAY, 50, ip=LATTICE)
+    direct = behind("shop.example.com", 5, 30)
+    assert callees(tmp_path, lattice_access=[before], alb_access=[leg, direct]) == {"shop": 80}
