@@ -24,6 +24,7 @@ from ingest.errors import LakeError
 from ingest.lake import contents
 from ingest.lake.conflicts import insist
 from ingest.lake.declarations import FINDINGS, OBJECTS, TABLES
+from ingest.lake.files import ROW_GROUP
 from ingest.lake.schema import Table
 from ingest.lake.tables import Lake
 
@@ -32,7 +33,6 @@ COMPACTED = tuple(table for table in TABLES.values() if table is not FINDINGS)
 """Tables that grow by appends; findings are rewritten whole each time."""
 
 _DAY = timedelta(days=1)
-_ROW_GROUP = 122_880
 _BATCH_ROWS = 16_384
 _ATTEMPTS = 4
 # Names and ETags never repeat: a dictionary of them costs a third of the ledger's size and twice the time to read it.
@@ -134,7 +134,8 @@ def _compact_once(
             writer_properties=WriterProperties(
                 compression="ZSTD",
                 compression_level=3,
-                max_row_group_size=_ROW_GROUP,
+                max_row_group_size=ROW_GROUP,
+                data_page_row_count_limit=ROW_GROUP,
                 column_properties=_DISTINCT if table is OBJECTS else None,
             ),
         )

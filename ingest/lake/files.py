@@ -18,7 +18,9 @@ from obstore.store import ObjectStore
 
 from ingest.lake.schema import Table, Type
 
-_ROW_GROUP = 122_880
+ROW_GROUP = 122_880
+"""Rows of a row group, and of a page: by the page of 20,000 rows that writers make unasked, a scan of packed numbers takes
+a quarter to two fifths more CPU (files of 550,000 rows; decision 0022)."""
 _NUMBERS = (Type.INT, Type.LONG, Type.REAL)
 
 
@@ -53,7 +55,8 @@ def _write_file(store: ObjectStore, table: Table, rows: pa.Table, day: date | No
         sink,
         compression=codecs,
         compression_level={name: 1 for name, codec in codecs.items() if codec == "zstd"},
-        row_group_size=_ROW_GROUP,
+        row_group_size=ROW_GROUP,
+        max_rows_per_page=ROW_GROUP,
         use_dictionary=others,
         column_encoding=dict.fromkeys(sorted(varying), "DELTA_BINARY_PACKED"),
         # Arrow's own schema says which texts were dictionaries here: nobody's business, and some kilobytes a file.

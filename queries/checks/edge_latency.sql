@@ -39,7 +39,7 @@
 with hours as (
     select
         h.hour,
-        coalesce(n.caller, m.caller, h.caller_key, 'unknown') as caller,
+        coalesce(m.caller, n.caller, h.caller_key, 'unknown') as caller,
         coalesce(s.service, h.service) as service,
         h.part,
         h.bucket,
@@ -53,7 +53,7 @@ with hours as (
         and h.caller_key = n.caller_key
     left join moving_callers as m
         on h.service is not distinct from m.service
-        and case when n.caller is null then h.caller_key end = m.caller_key
+        and case when n.moves then h.caller_key end = m.caller_key
         and h.hour = m.hour
     where h.hour >= $baseline_since
         and h.hour + interval 1 hour <= $since

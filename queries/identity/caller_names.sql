@@ -1,17 +1,27 @@
--- Keys of callers that stand for the same one in every hour: nearly all, so that counts are named without their hours. What
--- is no address is the same one by its nature.
+-- Whom a key of callers stands for: in every hour the same caller, nearly always, so that counts are named without their
+-- hours. moves: in some hours somebody else, whom moving_callers says; here it is the caller of most hours. What is no
+-- address is the same one by its nature.
 select
-    service,
-    caller_key,
-    min(caller) as caller
-from hourly_callers
-group by service, caller_key
-having min(caller) = max(caller)
+    h.service,
+    h.caller_key,
+    arg_max(h.caller, (h.hours, h.caller)) as caller,
+    count(*) > 1 as moves
+from (
+    select
+        service,
+        caller_key,
+        caller,
+        count(*) as hours
+    from hourly_callers
+    group by service, caller_key, caller
+) as h
+group by h.service, h.caller_key
 union all
 select
     c.service,
     c.caller_key,
-    coalesce(p.name, key_name(c.caller_key)) as caller
+    coalesce(p.name, key_name(c.caller_key)) as caller,
+    false as moves
 from (
     select distinct
         service,

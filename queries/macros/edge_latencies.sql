@@ -1,5 +1,5 @@
 -- Latency of whole requests in the hours that begin in [begin_at, end_at), by edge and bucket. Added up as the log names
--- callers and services, and named afterwards: what changed hands is named by the hour before. The leg from Lattice to a load
+-- callers and services, and named afterwards, but for hours in which an address was somebody else's. The leg from Lattice to a load
 -- balancer that is its target is no edge of its own.
 create or replace temp macro edge_latencies(begin_at, end_at) as table
 with logged as (
@@ -31,7 +31,7 @@ with logged as (
 
 named as (
     select
-        coalesce(n.caller, c.caller, c.caller_key, 'unknown') as caller,
+        coalesce(c.caller, n.caller, c.caller_key, 'unknown') as caller,
         coalesce(s.callee, c.service, 'unknown') as callee,
         c.octave,
         sum(c.n0) as n0,
@@ -49,7 +49,7 @@ named as (
     left join caller_names as n
         on c.service is not distinct from n.service
         and c.caller_key = n.caller_key
-    group by coalesce(n.caller, c.caller, c.caller_key, 'unknown'), coalesce(s.callee, c.service, 'unknown'), c.octave
+    group by coalesce(c.caller, n.caller, c.caller_key, 'unknown'), coalesce(s.callee, c.service, 'unknown'), c.octave
 ),
 
 buckets as (

@@ -6,12 +6,21 @@ case
     else id
 end;
 
--- Display name of a caller that only is a key of the rollups: vpc/ip, internet, lattice.
+-- Display name of a caller that only is a key of the rollups: vpc/ip, internet, lattice. A lambda, so that what it is given is
+-- planned once and not nine times.
 create or replace temp macro key_name(key) as
-case
-    when key is null then 'unknown'
-    when key = 'lattice' then 'VPC Lattice'
-    when starts_with(key, '/') then substr(key, 2)
-    when starts_with(key, 'vpc-') then split_part(key, '/', 2) || ' (' || split_part(key, '/', 1) || ')'
-    else short_name(key)
-end;
+list_transform(
+    [key],
+    lambda k: case
+        when k is null then 'unknown'
+        when k = 'lattice' then 'VPC Lattice'
+        when starts_with(k, '/') then substr(k, 2)
+        when starts_with(k, 'vpc-') then split_part(k, '/', 2) || ' (' || split_part(k, '/', 1) || ')'
+        else short_name(k)
+    end
+)[1];
+
+-- The load balancer that a request came to from Lattice; NULL for every other one. Where it is a target of Lattice
+-- (seen_through), the request is the second leg of a call.
+create or replace temp macro relaying_elb(front_door, caller_ip, service) as
+case when front_door = 'alb' and is_lattice_address(caller_ip) then split_part(service, '#', 1) end;

@@ -21,7 +21,7 @@
 -- of its own: the Lattice line already is that call.
 select
     c.minute,
-    coalesce(n.caller, m.caller, c.caller_key, 'unknown') as caller,
+    coalesce(m.caller, n.caller, c.caller_key, 'unknown') as caller,
     coalesce(s.callee, c.service, 'unknown') as callee,
     c.caller_principal,
     coalesce(s.service, c.service) as service,
@@ -44,7 +44,7 @@ left join caller_names as n
     and c.caller_key = n.caller_key
 left join moving_callers as m
     on c.service is not distinct from m.service
-    and case when n.caller is null then c.caller_key end = m.caller_key
+    and case when n.moves then c.caller_key end = m.caller_key
     and hour_of(c.minute) = m.hour
 where not (
         c.front_door = 'alb'

@@ -32,7 +32,7 @@ select
     r.log_object,
     r.log_line,
     r.day
-from requests as r
+from named_requests as r
 where r.denied_by is not null
     and not (
         r.denied_by = 'application'

@@ -1,6 +1,6 @@
 -- Requests that are edges of the graph: all but the leg from Lattice to a load balancer that is its target, because the
--- Lattice line already is that call.
-select r.*
-from requests as r
+-- Lattice line already is that call. Without the target's VPC, which only requests looks up.
+select r.* exclude (logged_service, target_vpc)
+from named_requests as r
 anti join seen_through as t
-    on case when r.front_door = 'alb' and is_lattice_address(r.caller_ip) then split_part(r.service, '#', 1) end = t.elb
+    on relaying_elb(r.front_door, r.caller_ip, r.service) = t.elb

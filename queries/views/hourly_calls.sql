@@ -2,7 +2,7 @@
 -- own. first_minute, last_minute and last_ok are exact.
 select
     c.hour,
-    coalesce(n.caller, h.caller, c.caller_key, 'unknown') as caller,
+    coalesce(h.caller, n.caller, c.caller_key, 'unknown') as caller,
     coalesce(s.callee, c.service, 'unknown') as callee,
     min(c.caller_principal) as caller_principal,
     coalesce(s.service, c.service) as service,
@@ -24,11 +24,11 @@ left join caller_names as n
     and c.caller_key = n.caller_key
 left join moving_callers as h
     on c.service is not distinct from h.service
-    and case when n.caller is null then c.caller_key end = h.caller_key
+    and case when n.moves then c.caller_key end = h.caller_key
     and c.hour = h.hour
 where not (
         c.front_door = 'alb'
         and c.caller_key = 'lattice'
         and c.service in (select t.elb from seen_through as t)
     )
-group by c.hour, coalesce(n.caller, h.caller, c.caller_key, 'unknown'), coalesce(s.callee, c.service, 'unknown'), coalesce(s.service, c.service)
+group by c.hour, coalesce(h.caller, n.caller, c.caller_key, 'unknown'), coalesce(s.callee, c.service, 'unknown'), coalesce(s.service, c.service)

@@ -2,7 +2,7 @@
 -- from Lattice to a load balancer that is its target is no edge of its own.
 select
     h.hour,
-    coalesce(n.caller, m.caller, h.caller_key, 'unknown') as caller,
+    coalesce(m.caller, n.caller, h.caller_key, 'unknown') as caller,
     coalesce(s.callee, h.service, 'unknown') as callee,
     coalesce(s.service, h.service) as service,
     h.front_door,
@@ -19,7 +19,7 @@ left join caller_names as n
     and h.caller_key = n.caller_key
 left join moving_callers as m
     on h.service is not distinct from m.service
-    and case when n.caller is null then h.caller_key end = m.caller_key
+    and case when n.moves then h.caller_key end = m.caller_key
     and h.hour = m.hour
 where not (
         h.front_door = 'alb'

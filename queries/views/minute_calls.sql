@@ -2,7 +2,7 @@
 -- that is its target is no edge of its own.
 select
     c.minute,
-    coalesce(n.caller, h.caller, c.caller_key, 'unknown') as caller,
+    coalesce(h.caller, n.caller, c.caller_key, 'unknown') as caller,
     coalesce(s.callee, c.service, 'unknown') as callee,
     c.caller_principal,
     coalesce(s.service, c.service) as service,
@@ -17,7 +17,7 @@ left join caller_names as n
     and c.caller_key = n.caller_key
 left join moving_callers as h
     on c.service is not distinct from h.service
-    and case when n.caller is null then c.caller_key end = h.caller_key
+    and case when n.moves then c.caller_key end = h.caller_key
     and hour_of(c.minute) = h.hour
 where not (
         c.front_door = 'alb'

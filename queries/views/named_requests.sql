@@ -1,5 +1,6 @@
--- What requests is made of, with one column more: logged_service, the service as the log names it (a load balancer is not yet
--- the service behind it), which a scan can tell before anything is looked up.
+-- What requests is made of, with one column more, logged_service, and with one fewer to rely on: target_vpc is what the log
+-- says, so NULL behind a load balancer (requests looks it up). logged_service is the service as the log names it (a
+-- load balancer is not yet the service behind it), which a scan can tell before anything is looked up.
 -- The same request in a service network's and in the service's own logs counts once: where the service's own
 -- subscription delivered in that hour, the network's lines are left out. What is known by the hour is looked up from the
 -- session's first hour on: its history has no requests.
@@ -73,7 +74,7 @@ select
     r.service,
     r.elb as logged_service,
     coalesce(r.callee_name, r.service, 'unknown') as callee,
-    coalesce(p.name, a.name, key_name(r.key)) as caller,
+    coalesce(p.name, a.name, key_name(caller_key(null, r.caller_cert_subject, r.caller_vpc, r.caller_ip))) as caller,
     r.caller_principal,
     r.caller_session,
     r.caller_org_id,
@@ -118,10 +119,8 @@ from (
     select
         r.* replace (
             c.subject as caller_cert_subject,
-            coalesce(x.vpc, v.vpc) as caller_vpc,
-            coalesce(y.vpc, w.vpc) as target_vpc
-        ),
-        caller_key(null, c.subject, coalesce(x.vpc, v.vpc), r.caller_ip) as key
+            coalesce(x.vpc, v.vpc) as caller_vpc
+        )
     from (
         -- Whom it called goes first: where one is asked about, nothing else is looked up for calls of the others.
         select
@@ -154,15 +153,6 @@ from (
         on r.caller_ip = v.ip
         and r.hour = v.hour
         and v.hour >= first_hour()
-    left join alb_target_vpcs as y
-        on r.elb = y.elb
-        and r.target_ip = y.ip
-        and r.hour = y.hour
-        and y.hour >= first_hour()
-    left join address_vpcs as w
-        on r.target_ip = w.ip
-        and r.hour = w.hour
-        and w.hour >= first_hour()
 ) as r
 left join principal_names as p
     on r.caller_cert_subject = p.principal

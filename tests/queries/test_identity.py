@@ -111,14 +111,24 @@ def test_an_address_reused_in_a_later_hour_is_its_new_owner(tmp_path: Path) -> N
         calls_out("orders-role", "10.0.0.2", start_time=at(10, 9)),
         calls_in("10.0.0.2", "search", start_time=at(0, 10)),
         calls_out("search-role", "10.0.0.2", start_time=at(10, 10)),
+        calls_in("10.0.0.2", "search", start_time=at(0, 11)),
         # Nobody signed here: the address tells, by the hour.
         {**lattice(None, "ledger", ip="10.0.0.2", target="10.0.50.1", start_time=at(20, 9)), "repeat": 3},
         {**lattice(None, "ledger", ip="10.0.0.2", target="10.0.50.1", start_time=at(20, 10)), "repeat": 5},
+        {**lattice(None, "ledger", ip="10.0.0.2", target="10.0.50.1", start_time=at(20, 11)), "repeat": 7},
     ]
     with session_on(tmp_path, lattice_access=rows) as session:
         found = edges(session)
+        begin, end = session.window()
+        by_hour = session.query("select caller, callee, requests from edge_totals($a, $b)", {"a": begin, "b": end})
+        timed = session.query(
+            "select caller, callee, sum(requests)::bigint as requests from edge_latencies($a, $b) group by all",
+            {"a": begin, "b": end},
+        )
     assert found[("orders", "ledger")] == 23
-    assert found[("search", "ledger")] == 25
+    assert found[("search", "ledger")] == 32
+    for rows in (by_hour.to_pylist(), timed.to_pylist()):
+        assert {(row["caller"], row["callee"]): row["requests"] for row in rows} == found
 
 
 def test_an_address_that_changed_hands_within_the_hour_is_nobody(tmp_path: Path) -> None:

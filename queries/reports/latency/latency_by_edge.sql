@@ -40,7 +40,6 @@ with raw as (
         and $until - $since <= to_minutes($exact_minutes)
         and r.latency_us is not null
         and r.outcome <> 'denied'
-        and r.kind in ('http', 'grpc')
     group by r.caller, r.callee
 ),
 

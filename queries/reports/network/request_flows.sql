@@ -37,7 +37,7 @@
 -- flow_line = { type = "integer", about = "line in it, from 1" }
 -- complete_until = { type = "timestamp with time zone", about = "until when flow records are complete; NULL: there are none" }
 -- ---
-with wanted as materialized (
+with asked as (
     select
         r.time,
         r.caller,
@@ -80,6 +80,19 @@ with wanted as materialized (
         and ($only_request is null or r.request_id = $only_request or r.trace_id = $only_request)
     order by r.time, r.log_object, r.log_line
     limit $at_most
+),
+
+-- The VPC of a target behind a load balancer, as the view requests looks it up, for these alone.
+wanted as materialized (
+    select a.* replace (coalesce(a.target_vpc, y.vpc, v.vpc) as target_vpc)
+    from asked as a
+    left join alb_target_vpcs as y
+        on case when a.front_door = 'alb' then a.elb end = y.elb
+        and a.target_ip = y.ip
+        and hour_of(a.time) = y.hour
+    left join address_vpcs as v
+        on case when a.front_door = 'alb' then a.target_ip end = v.ip
+        and hour_of(a.time) = v.hour
 ),
 
 -- Each request with the records that could carry it, a leg at a time: the scan is left to the few addresses and ports. No

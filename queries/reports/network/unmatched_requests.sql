@@ -38,7 +38,10 @@ asked as (
         r.target_ip,
         r.target_port,
         r.target_vpc
-    from edge_requests as r, bounds as b
+    from requests as r
+    cross join bounds as b
+    anti join seen_through as t
+        on relaying_elb(r.front_door, r.caller_ip, r.service) = t.elb
     where r.time >= $since
         and r.time < b.ended
 ),

@@ -73,7 +73,9 @@ asked as (
         r.caller_ip,
         r.target_vpc,
         r.target_ip
-    from edge_requests as r
+    from requests as r
+    anti join seen_through as t
+        on relaying_elb(r.front_door, r.caller_ip, r.service) = t.elb
     where r.time >= $since
         and r.time < $until
         and (
