@@ -6,7 +6,6 @@ with exact as (
         callee,
         list_transform(quantile_cont(latency_us, [0.5, 0.9, 0.99]), lambda us: us / 1000) as ms
     from timed_requests
-    where kind in ('http', 'grpc')
     group by caller, callee
     having count(latency_us) >= 1000
 ),

@@ -38,7 +38,6 @@ with raw as (
     where r.time >= $since
         and r.time < $until
         and $until - $since <= to_minutes($exact_minutes)
-        and r.latency_us is not null
         and r.outcome <> 'denied'
     group by r.caller, r.callee
 ),
