@@ -1,6 +1,6 @@
--- What requests is made of, with one column more, logged_service, and with one fewer to rely on: target_vpc is what the log
--- says, so NULL behind a load balancer (requests looks it up). logged_service is the service as the log names it (a
--- load balancer is not yet the service behind it), which a scan can tell before anything is looked up.
+-- What requests is made of, with two columns more and with one fewer to rely on: target_vpc is what the log says, so NULL behind
+-- a load balancer (requests looks it up). logged_service is the service as the log names it (a load balancer is not yet the
+-- service behind it), which a scan can tell before anything is looked up; is_denied says whether outcome is 'denied'.
 -- The same request in a service network's and in the service's own logs counts once: where the service's own
 -- subscription delivered in that hour, the network's lines are left out. What is known by the hour is looked up from the
 -- session's first hour on: its history has no requests.
@@ -33,6 +33,7 @@ select
     r.status,
     r.grpc_status,
     r.target_status,
+    r.is_denied,
     r.outcome,
     r.auth_decision,
     r.denied_by,
@@ -95,6 +96,7 @@ select
     r.status,
     r.grpc_status,
     r.target_status,
+    r.is_denied,
     r.outcome,
     r.auth_decision,
     r.denied_by,

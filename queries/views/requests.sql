@@ -50,7 +50,7 @@
 -- ---
 -- The VPC of a target behind a load balancer is looked up here and not in named_requests: few questions ask for it, and DuckDB
 -- does every lookup of a view, whether or not it is asked for.
-select r.* exclude (logged_service) replace (coalesce(r.target_vpc, y.vpc, w.vpc) as target_vpc)
+select r.* exclude (logged_service, is_denied) replace (coalesce(r.target_vpc, y.vpc, w.vpc) as target_vpc)
 from named_requests as r
 left join alb_target_vpcs as y
     on case when r.front_door = 'alb' then r.logged_service end = y.elb

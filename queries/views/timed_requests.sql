@@ -4,7 +4,7 @@ select
     time,
     caller,
     callee,
-    outcome,
+    is_denied,
     whole_us(latency_ms) as latency_us
 from edge_requests
 where latency_ms is not null

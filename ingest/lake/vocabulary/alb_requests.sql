@@ -42,8 +42,9 @@ select
         when contains(actions_executed, 'authenticate') and elb_status_code in (401, 403) then 'alb_auth'
         when elb_status_code = 403 and contains(actions_executed, 'fixed-response') then 'alb_rule'
     end as denied_by,
+    coalesce(denied_by <> 'application', false) as is_denied,
     case
-        when denied_by is not null and denied_by <> 'application' then 'denied'
+        when is_denied then 'denied'
         -- 460: the caller gave up waiting. 502 to 504 without a target's status: no target, or it did not answer; a
         -- Lambda function's error is an answer.
         when elb_status_code is null or elb_status_code = 460 then 'no_response'

@@ -1,5 +1,6 @@
 -- Requests through VPC Lattice in the common vocabulary, one row a line of lattice_access.
--- TLS passthrough has neither method nor status: it is judged by failure_reason alone.
+-- TLS passthrough has neither method nor status: it is judged by failure_reason alone. is_denied: outcome is 'denied', for
+-- those who ask for nothing else of it.
 select
     start_time as time,
     case
@@ -32,8 +33,9 @@ select
     response_code as status,
     grpc_response_code as grpc_status,
     case when target_ip is not null then response_code end as target_status,
+    auth_denied_reason is not null or coalesce(l.failure_reason = 'ClientAccessDenied', false) as is_denied,
     case
-        when auth_denied_reason is not null or l.failure_reason = 'ClientAccessDenied' then 'denied'
+        when is_denied then 'denied'
         -- A response was due and none came: the target did not answer, or the caller gave up waiting for it.
         when l.failure_reason in ('TargetConnectionError', 'TargetDataTimeout', 'TargetConnectionClosed')
             then 'no_response'
@@ -51,7 +53,7 @@ select
         else 'ok'
     end as outcome,
     case
-        when auth_denied_reason is not null or l.failure_reason = 'ClientAccessDenied' then 'denied'
+        when is_denied then 'denied'
         when resolved_user is null or resolved_user = 'Unknown' then 'not_evaluated'
         else 'allowed'
     end as auth_decision,

@@ -38,7 +38,7 @@ with raw as (
     where r.time >= $since
         and r.time < $until
         and $until - $since <= to_minutes($exact_minutes)
-        and r.outcome <> 'denied'
+        and not r.is_denied
     group by r.caller, r.callee
 ),
 
