@@ -2,7 +2,7 @@
 
 Keywords in lower case; a complete header on reports, checks and public views; declared parameters and columns are the
 real ones (on an empty lake); no column read by the bare name of a parameter, because in the table macro that a report
-becomes in the shell the name would mean the parameter.
+becomes in the shell the name would mean the parameter; an example's object and line are those of one row.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from queries.prices_file import prices_statement, read_prices
 from queries.session import Session, open_session
 from queries.statements import PUBLIC_VIEWS, view_header
 
-FOLDERS = ("queries", "ingest/lake/vocabulary")
+FOLDERS = ("queries", "ingest/lake/vocabulary", "ingest/lake/statements")
+_LOOSE_EXAMPLE = re.compile(r"arg_(?:max|min)\(\s*(?:\w+\.)?log_(?:object|line)\s*,(?!\s*\([^()]*log_object\b)")
 _COMMENT_OR_TEXT = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
 
 
@@ -36,6 +37,12 @@ def keywords_not_lower(sql: str) -> Iterator[tuple[int, str]]:
             word = re.match(rb"\w+", encoded[offset:])
             if word and word[0] != word[0].lower():
                 yield encoded[:offset].count(b"\n") + 1, word[0].decode()
+
+
+def loose_examples(sql: str) -> Iterator[int]:
+    """Line of each log_object or log_line chosen by what several rows may have: examples would mix, or change."""
+    for found in _LOOSE_EXAMPLE.finditer(sql):
+        yield sql[: found.start()].count("\n") + 1
 
 
 def shadowed(report: Report) -> Iterator[str]:
@@ -90,6 +97,8 @@ def _file_problems(root: Path) -> Iterator[str]:
             missing = text[: len(text) - len(sql)].count("\n")
             for line, word in keywords_not_lower(sql):
                 yield f"{file.relative_to(root)}:{line + missing}: {word}: keywords are lower case"
+            for line in loose_examples(sql):
+                yield f"{file.relative_to(root)}:{line + missing}: an example is chosen by (..., log_object, log_line)"
 
 
 def problems(root: Path) -> Iterator[str]:

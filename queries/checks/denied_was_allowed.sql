@@ -116,8 +116,8 @@ requests_now as (
         count(*) as denied,
         min(time) as first_at,
         max(time) as last_at,
-        arg_max(log_object, time) as log_object,
-        arg_max(log_line, time) as log_line
+        arg_max(log_object, (time, log_object, log_line)) as log_object,
+        arg_max(log_line, (time, log_object, log_line)) as log_line
     from refused_requests
     group by layer, caller, service
 ),
@@ -164,8 +164,8 @@ handshakes_found as (
         sum(d.count) as denied,
         min(d.time) as first_at,
         max(d.time) as last_at,
-        arg_max(d.log_object, d.time) as log_object,
-        arg_max(d.log_line, d.time) as log_line,
+        arg_max(d.log_object, (d.time, d.log_object, d.log_line)) as log_object,
+        arg_max(d.log_line, (d.time, d.log_object, d.log_line)) as log_line,
         sum(d.count) / (sum(d.count) + coalesce(any_value(w.allowed), 0)) as share,
         any_value(b.allowed) as allowed_before,
         0 as denied_before
@@ -222,8 +222,8 @@ attempts as (
         count(*) filter (action = 'ACCEPT') as allowed,
         min(time) filter (action = 'REJECT') as first_at,
         max(time) filter (action = 'REJECT') as last_at,
-        arg_max(log_object, time) filter (action = 'REJECT') as log_object,
-        arg_max(log_line, time) filter (action = 'REJECT') as log_line
+        arg_max(log_object, (time, log_object, log_line)) filter (action = 'REJECT') as log_object,
+        arg_max(log_line, (time, log_object, log_line)) filter (action = 'REJECT') as log_line
     from connections
     where time >= $since
         and time < $until
@@ -274,8 +274,8 @@ packets_found as (
         sum(a.denied) as denied,
         min(a.first_at) as first_at,
         max(a.last_at) as last_at,
-        arg_max(a.log_object, a.last_at) as log_object,
-        arg_max(a.log_line, a.last_at) as log_line,
+        arg_max(a.log_object, (a.last_at, a.log_object, a.log_line)) as log_object,
+        arg_max(a.log_line, (a.last_at, a.log_object, a.log_line)) as log_line,
         sum(a.denied) / sum(a.denied + a.allowed) as share,
         sum(b.allowed) as allowed_before,
         0 as denied_before

@@ -64,6 +64,6 @@ select
     min(d.slot) as first_slot,
     max(d.slot) + interval 5 minutes as delivered_until,
     arg_max(d.taken_over, d.slot) as taken_over,
-    arg_max(d.log_object, d.slot) as log_object
+    arg_max(d.log_object, (d.slot, d.log_object)) as log_object
 from deliveries(begin_at, end_at) as d
 group by d.source;

@@ -147,8 +147,8 @@ found as (
         list(distinct d.server_ip || ':' || d.server_port order by d.server_ip || ':' || d.server_port)[:10] as targets,
         min(d.first_at) as first_at,
         max(d.last_at) as last_at,
-        arg_max(d.log_object, d.last_at) as log_object,
-        arg_max(d.log_line, d.last_at) as log_line
+        arg_max(d.log_object, (d.last_at, d.log_object, d.log_line)) as log_object,
+        arg_max(d.log_line, (d.last_at, d.log_object, d.log_line)) as log_line
     from named as d
     left join address_names as a
         on d.client_vpc = a.vpc

@@ -11,7 +11,7 @@ from ingest.errors import QueryError
 from ingest.lake.tables import Lake
 from queries import catalog
 from queries.catalog import parse_report
-from queries.lint import keywords_not_lower, problems_of
+from queries.lint import keywords_not_lower, loose_examples, problems_of
 from queries.session import open_session
 from queries.times import parse_time
 
@@ -97,6 +97,16 @@ def test_lint_finds_what_a_header_gets_wrong(tmp_path: Path, old: str, new: str,
 def test_lint_finds_upper_case_keywords_only() -> None:
     sql = "select 'SELECT' as \"FROM\" -- WHERE\nFROM t\nWhere foo = 1"
     assert list(keywords_not_lower(sql)) == [(2, "FROM"), (3, "Where")]
+
+
+def test_lint_finds_examples_that_ties_could_mix() -> None:
+    sql = """select arg_max(log_object, time),
+    arg_max(d.log_line, d.time),
+    arg_min(d.log_object, (d.time, d.log_object)),
+    arg_max(log_line, (time, log_object, log_line)),
+    arg_max(name, time)
+from t as d"""
+    assert list(loose_examples(sql)) == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -127,8 +127,8 @@ def test_an_address_reused_in_a_later_hour_is_its_new_owner(tmp_path: Path) -> N
         )
     assert found[("orders", "ledger")] == 23
     assert found[("search", "ledger")] == 32
-    for rows in (by_hour.to_pylist(), timed.to_pylist()):
-        assert {(row["caller"], row["callee"]): row["requests"] for row in rows} == found
+    for counted in (by_hour.to_pylist(), timed.to_pylist()):
+        assert {(row["caller"], row["callee"]): row["requests"] for row in counted} == found
 
 
 def test_an_address_that_changed_hands_within_the_hour_is_nobody(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ select
     count(*) as lines,
     count(distinct log_object) as objects,
     max(rejected_at) as last_seen,
-    arg_max(log_object, rejected_at) as example
+    arg_max(log_object, (rejected_at, log_object)) as example
 from contents
 where rejected_at >= $since
 group by all
