@@ -72,18 +72,18 @@ select
     r.kind,
     r.front_door,
     r.service_network,
-    r.service,
-    r.elb as logged_service,
-    coalesce(r.callee_name, r.service, 'unknown') as callee,
-    coalesce(p.name, a.name, key_name(caller_key(null, r.caller_cert_subject, r.caller_vpc, r.caller_ip))) as caller,
+    coalesce(g.service, h.service, r.service) as service,
+    r.service as logged_service,
+    coalesce(s.name, g.service, h.service, r.service, 'unknown') as callee,
+    coalesce(p.name, a.name, key_name(caller_key(null, c.subject, coalesce(x.vpc, v.vpc), r.caller_ip))) as caller,
     r.caller_principal,
     r.caller_session,
     r.caller_org_id,
     r.caller_account,
-    r.caller_cert_subject,
+    c.subject as caller_cert_subject,
     r.caller_ip,
     r.caller_port,
-    r.caller_vpc,
+    coalesce(x.vpc, v.vpc) as caller_vpc,
     r.target_group,
     r.target_ip,
     r.target_port,
@@ -117,49 +117,35 @@ select
     r.log_line,
     r.day
 from (
-    -- The key is made once, then taken apart: key_name reads its argument nine times, and each is planned.
     select
-        r.* replace (
-            c.subject as caller_cert_subject,
-            coalesce(x.vpc, v.vpc) as caller_vpc
-        )
-    from (
-        -- Whom it called goes first: where one is asked about, nothing else is looked up for calls of the others.
-        select
-            r.* replace (coalesce(g.service, h.service, r.service) as service),
-            r.service as elb,
-            s.name as callee_name
-        from (
-            select
-                *,
-                hour_of(time) as hour
-            from alb_requests
-        ) as r
-        left join alb_target_groups as g
-            on r.service = g.elb
-            and r.target_group = g.target_group
-        left join alb_own_hosts as h
-            on r.service = h.elb
-            and r.untargeted_host = h.host
-        left join service_names as s
-            on coalesce(g.service, h.service, r.service) = s.service
-    ) as r
-    left join client_certificates as c
-        on r.conn_trace_id = c.conn_trace_id
-    left join alb_peers as x
-        on r.elb = x.elb
-        and r.caller_ip = x.ip
-        and r.hour = x.hour
-        and x.hour >= first_hour()
-    left join address_vpcs as v
-        on r.caller_ip = v.ip
-        and r.hour = v.hour
-        and v.hour >= first_hour()
+        *,
+        hour_of(time) as hour
+    from alb_requests
 ) as r
+-- Whom it called goes first: where one is asked about, nothing else is looked up for calls of the others.
+left join alb_target_groups as g
+    on r.service = g.elb
+    and r.target_group = g.target_group
+left join alb_own_hosts as h
+    on r.service = h.elb
+    and r.untargeted_host = h.host
+left join service_names as s
+    on coalesce(g.service, h.service, r.service) = s.service
+left join client_certificates as c
+    on r.conn_trace_id = c.conn_trace_id
+left join alb_peers as x
+    on r.service = x.elb
+    and r.caller_ip = x.ip
+    and r.hour = x.hour
+    and x.hour >= first_hour()
+left join address_vpcs as v
+    on r.caller_ip = v.ip
+    and r.hour = v.hour
+    and v.hour >= first_hour()
 left join principal_names as p
-    on r.caller_cert_subject = p.principal
+    on c.subject = p.principal
 left join address_names as a
-    on case when p.name is null then r.caller_vpc end = a.vpc
+    on case when p.name is null then coalesce(x.vpc, v.vpc) end = a.vpc
     and r.caller_ip = a.ip
     and r.hour = a.hour
     and a.hour >= first_hour()
