@@ -90,9 +90,11 @@ wanted as materialized (
         on case when a.front_door = 'alb' then a.elb end = y.elb
         and a.target_ip = y.ip
         and hour_of(a.time) = y.hour
+        and y.hour >= first_hour()
     left join address_vpcs as v
         on case when a.front_door = 'alb' then a.target_ip end = v.ip
         and hour_of(a.time) = v.hour
+        and v.hour >= first_hour()
 ),
 
 -- Each request with the records that could carry it, a leg at a time: the scan is left to the few addresses and ports. No
