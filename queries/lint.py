@@ -24,8 +24,9 @@ from queries.prices_file import prices_statement, read_prices
 from queries.session import Session, open_session
 from queries.statements import PUBLIC_VIEWS, view_header
 
-FOLDERS = ("queries", "ingest/lake/vocabulary", "ingest/lake/statements")
-_LOOSE_EXAMPLE = re.compile(r"arg_(?:max|min)\(\s*(?:\w+\.)?log_(?:object|line)\s*,(?!\s*\([^()]*log_object\b)")
+FOLDERS = ("queries", "ingest/lake/vocabulary", "ingest/lake/statements", "ingest/lake/rejects_sql")
+_CHOICE = re.compile(r"\b(?:arg_(?:max|min)|(?:max|min)_by|arg(?:max|min))\s*\(")
+_EXAMPLE = re.compile(r"\b(log_object|log_line)\s*$")
 _COMMENT_OR_TEXT = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
 
 
@@ -41,8 +42,23 @@ def keywords_not_lower(sql: str) -> Iterator[tuple[int, str]]:
 
 def loose_examples(sql: str) -> Iterator[int]:
     """Line of each log_object or log_line chosen by what several rows may have: examples would mix, or change."""
-    for found in _LOOSE_EXAMPLE.finditer(sql):
-        yield sql[: found.start()].count("\n") + 1
+    for found in _CHOICE.finditer(sql):
+        chosen, by = _two_arguments(sql[found.end() :])
+        example = _EXAMPLE.search(chosen)
+        if example and not {"log_object", example[1]} <= set(re.findall(r"\w+", by)):
+            yield sql[: found.start()].count("\n") + 1
+
+
+def _two_arguments(call: str) -> tuple[str, str]:
+    """The first argument of a call and the rest of them, of the text after its opening parenthesis."""
+    depth, comma = 0, 0
+    for place, letter in enumerate(call):
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == "," and depth == 0 and not comma:
+            comma = place
+        if depth < 0:
+            return call[:comma], call[comma:place]
+    return call[:comma], call[comma:]
 
 
 def shadowed(report: Report) -> Iterator[str]:

@@ -136,9 +136,9 @@ class Session:
         if table in SOURCE_TABLES:
             return self.since, self.until
         if table in ROLLUPS:
-            # A rollup's time is the start of its minute or hour, which may lie before the window's.
-            start = None if self.since is None else _hour_of(self.since)
-            return (None if start is None else start - self.history), self.until
+            # A rollup's time is the start of its minute or hour, which may lie before the window's. Whole hours of all of
+            # them: an hour's names are those of the rollups by the hour.
+            return (None if self.since is None else _hour_of(_hour_of(self.since) - self.history)), self.until
         return None, None
 
     def _files(self, table: Table, snapshot: Snapshot) -> tuple[DataFile, ...]:

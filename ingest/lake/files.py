@@ -19,8 +19,8 @@ from obstore.store import ObjectStore
 from ingest.lake.schema import Table, Type
 
 ROW_GROUP = 122_880
-"""Rows of a row group, and of a page: by the pages of 20,000 rows that writers make unasked, a scan of packed numbers
-takes a quarter to two fifths more CPU (docs/decisions/0022)."""
+"""Rows of a row group, and at most of a page (which ends at 1 MiB, too): by the pages of 20,000 rows that writers make
+unasked, a scan of packed numbers takes a quarter to two fifths more CPU (docs/decisions/0022)."""
 _NUMBERS = (Type.INT, Type.LONG, Type.REAL)
 
 

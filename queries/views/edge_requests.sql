@@ -1,5 +1,5 @@
 -- Requests that are edges of the graph: all but the leg from Lattice to a load balancer that is its target, because the
--- Lattice line already is that call. Without the target's VPC, which only requests looks up.
+-- Lattice line already is that call. Without the target's VPC, which requests looks up.
 select r.* exclude (logged_service, target_vpc)
 from named_requests as r
 anti join seen_through as t

@@ -101,12 +101,13 @@ def test_lint_finds_upper_case_keywords_only() -> None:
 
 def test_lint_finds_examples_that_ties_could_mix() -> None:
     sql = """select arg_max(log_object, time),
-    arg_max(d.log_line, d.time),
+    max_by(d.log_line, (d.time, d.log_object)),
     arg_min(d.log_object, (d.time, d.log_object)),
-    arg_max(log_line, (time, log_object, log_line)),
-    arg_max(name, time)
+    arg_max(log_line, (minute_of(time), log_object, log_line)),
+    arg_max(name, (time, log_object)),
+    arg_min (a.log_line, date_trunc('hour', a.time)) filter (a.n > 0)
 from t as d"""
-    assert list(loose_examples(sql)) == [1, 2]
+    assert list(loose_examples(sql)) == [1, 2, 6]
 
 
 @pytest.mark.parametrize(

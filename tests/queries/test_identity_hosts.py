@@ -1,4 +1,4 @@
-"""What services are called by when hosts come and go: all that the session knows of them counts, history included."""
+"""What services and callers are called by when they come and go: all that the session knows counts, history included."""
 
 from __future__ import annotations
 
@@ -66,3 +66,20 @@ def test_a_load_balancer_is_seen_through_when_lattice_no_longer_calls_it(tmp_pat
     leg = behind("shop.example.com", -2 * DAY, 50, ip=LATTICE)
     direct = behind("shop.example.com", 5, 30)
     assert callees(tmp_path, lattice_access=[before], alb_access=[leg, direct]) == {"shop": 80}
+
+
+def test_history_that_begins_within_an_hour_is_named_as_that_hour_is(tmp_path: Path) -> None:
+    def owned(callee: str, hour: int) -> Row:
+        return lattice("outside", callee, ip="10.0.99.1", target="10.0.0.2", start_time=at(0, hour))
+
+    def unsigned(minute: int, hour: int) -> Row:
+        return lattice(None, "ledger", ip="10.0.0.2", target="10.0.50.1", start_time=at(minute, hour))
+
+    rows = [owned("orders", 9), unsigned(47, 9)]
+    for hour in (10, 11):
+        rows += [owned("search", hour), unsigned(20, hour)]
+    lake = lake_of(tmp_path, {"lattice_access": rows})
+    with open_session(lake, at(30, 11), at(60, 11), history_hours=1.5) as session:
+        named = "select minute, caller from minute_calls where callee = 'ledger' order by minute"
+        found = {row["minute"].hour: row["caller"] for row in session.query(named).to_pylist()}
+    assert found == {9: "orders", 10: "search", 11: "search"}

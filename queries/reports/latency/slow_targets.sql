@@ -113,4 +113,5 @@ order by
     e.failed_share - coalesce(e.siblings_failed_share, 0) desc,
     ratio desc nulls last,
     e.callee,
-    e.target
+    e.target,
+    e.vpc
