@@ -136,8 +136,8 @@ class Session:
         if table in SOURCE_TABLES:
             return self.since, self.until
         if table in ROLLUPS:
-            # A rollup's time is the start of its minute or hour, which may lie before the window's. Whole hours of all of
-            # them: an hour's names are those of the rollups by the hour.
+            # A rollup's time is the start of its minute or hour, which may lie before the window's. Whole hours of them
+            # all: an hour's names are those of the rollups by the hour.
             return (None if self.since is None else _hour_of(_hour_of(self.since) - self.history)), self.until
         return None, None
 

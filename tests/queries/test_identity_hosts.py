@@ -1,4 +1,4 @@
-"""What services and callers are called by when they come and go: all that the session knows counts, history included."""
+"""What services and callers are called by when they come and go: all that a session knows counts, history included."""
 
 from __future__ import annotations
 
