@@ -4,7 +4,7 @@ with exact as (
     select
         caller,
         callee,
-        list_transform(quantile_cont(latency_us, [0.5, 0.9, 0.99]), lambda us: us / 1000) as ms
+        list_transform(quantile_cont(latency_us, [0.5, 0.9, 0.99]), lambda us: ms_of(us)) as ms
     from timed_requests
     group by caller, callee
     having count(latency_us) >= 1000

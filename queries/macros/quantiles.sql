@@ -7,6 +7,10 @@ case
     when ms < 0 then -9200000000000000000
 end;
 
+-- Microseconds as milliseconds. A quantile may lie between two of them, which no log measures.
+create or replace temp macro ms_of(us) as
+round(us) / 1000;
+
 -- Quantiles of call_hours, as aggregates over (bucket, requests): what quantile_cont would say of as many values in the middle
 -- of their buckets, so within 5 % of the exact value (buckets are 10 % wide).
 create or replace temp macro bucket_ms(bucket) as

@@ -43,7 +43,7 @@ with latency as (
     select
         caller,
         callee,
-        list_transform(quantile_cont(latency_us, [0.5, 0.99]), lambda us: us / 1000) as ms
+        list_transform(quantile_cont(latency_us, [0.5, 0.99]), lambda us: ms_of(us)) as ms
     from timed_requests
     where time >= $since
         and time < $until

@@ -32,7 +32,7 @@ with raw as (
         r.caller,
         r.callee,
         count(*) as n,
-        list_transform(quantile_cont(r.latency_us, [0.5, 0.9, 0.99]), lambda us: us / 1000) as ms,
+        list_transform(quantile_cont(r.latency_us, [0.5, 0.9, 0.99]), lambda us: ms_of(us)) as ms,
         true as exact
     from timed_requests as r
     where r.time >= $since
