@@ -172,6 +172,12 @@ def table_of(table: Table, rows: Iterable[Row]) -> pa.Table:
 def lake_of(folder: Path | str, given: Mapping[str, Sequence[Row]], storage: Mapping[str, str] | None = None) -> Lake:
     """A lake in a folder or at an s3:// URI, holding the given rows by table and the rollups of them."""
     lake = Lake(str(folder), storage)
+    deliver(lake, given)
+    return lake
+
+
+def deliver(lake: Lake, given: Mapping[str, Sequence[Row]]) -> None:
+    """Append rows and what they add to the rollups, as one batch of ingest does."""
     tables = {name: table_of(TABLES[name], rows) for name, rows in given.items()}
     for name, rows in {**roll_up(tables), **tables}.items():
         if rows.num_rows:
@@ -183,7 +189,6 @@ def lake_of(folder: Path | str, given: Mapping[str, Sequence[Row]], storage: Map
                 partition_by=[partition] if partition else None,
                 storage_options=lake.storage or None,
             )
-    return lake
 
 
 def session_on(folder: Path, **given: Sequence[Row]) -> Session:
