@@ -72,7 +72,8 @@ class ResultColumn:
 class Report:
     """One question and its SQL. `header` is all that the file's header says; `where` is the file, for messages.
 
-    `history_hours`: how far before the window the report looks into rollups.
+    `history_hours`: how far before the window the report looks into rollups; `around_minutes`: how far before and
+    after it into the logs themselves.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Report:
     parameters: Mapping[str, Parameter]
     columns: tuple[ResultColumn, ...]
     history_hours: float
+    around_minutes: float
     header: Mapping[str, Any]
     where: str
 
@@ -159,8 +161,9 @@ def parse_report(name: str, topic: str, text: str, where: str) -> Report:
         )
     except (KeyError, TypeError, AttributeError):
         raise QueryError(f"{where}: each of [params] and [columns] needs type and about") from None
-    history = float(header.get("history_hours", 0))
-    return Report(name, topic, header["title"], header["question"], sql, parameters, columns, history, header, where)
+    history, around = (float(header.get(key, 0)) for key in ("history_hours", "around_minutes"))
+    title, question = header["title"], header["question"]
+    return Report(name, topic, title, question, sql, parameters, columns, history, around, header, where)
 
 
 @cache

@@ -31,14 +31,19 @@ _OUTPUT = typer.Option(None, "--output", "-o", help="File to write; stdout witho
 
 
 def _session(
-    context: typer.Context, lake: str | None, since: str | None, until: str | None, history_hours: float = 0
+    context: typer.Context,
+    lake: str | None,
+    since: str | None,
+    until: str | None,
+    report: catalog.Report | None = None,
 ) -> Session:
     invocation: Invocation = context.obj
     return open_session(
         invocation.lake(lake),
         since,
         until,
-        history_hours=history_hours,
+        history_hours=report.history_hours if report else 0,
+        around_minutes=report.around_minutes if report else 0,
         options={"memory_limit": invocation.settings.memory_limit},
         names=read_names(invocation.settings.names),
     )
@@ -76,7 +81,7 @@ def query_command(
         return
     given = dict(_key_value(text) for text in param)
     given |= {key: value for key, value in (("subject", subject), ("at_time", at)) if value is not None}
-    with _session(context, lake, since, until, report.history_hours) as session:
+    with _session(context, lake, since, until, report) as session:
         rows = report.run(session, given)
         values = report.bind(session, given)
         since_, until_ = (values.get(name, bound) for name, bound in zip(WINDOW, session.window(), strict=True))

@@ -2,7 +2,8 @@
 
 Keywords in lower case; a complete header on reports, checks and public views; declared parameters and columns are the
 real ones (on an empty lake); no column read by the bare name of a parameter, because in the table macro that a report
-becomes in the shell the name would mean the parameter; an example's object and line are those of one row.
+becomes in the shell the name would mean the parameter; an example's object and line are those of one row; the most
+frequent value is the same in whatever order the rows come.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from queries.statements import PUBLIC_VIEWS, view_header
 
 FOLDERS = ("queries", "ingest/lake/vocabulary", "ingest/lake/statements", "ingest/lake/rejects_sql")
 _CHOICE = re.compile(r"\b(?:arg_(?:max|min)|(?:max|min)_by|arg(?:max|min))\s*\(")
+_MODE = re.compile(r"\bmode\s*\(")
 _EXAMPLE = re.compile(r"\b(log_object|log_line)\s*$")
 _COMMENT_OR_TEXT = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
 
@@ -46,6 +48,13 @@ def loose_examples(sql: str) -> Iterator[int]:
         chosen, by = _two_arguments(sql[found.end() :])
         example = _EXAMPLE.search(chosen)
         if example and not {"log_object", example[1]} <= set(re.findall(r"\w+", by)):
+            yield sql[: found.start()].count("\n") + 1
+
+
+def loose_modes(sql: str) -> Iterator[int]:
+    """Line of each mode() that leaves it to the order of the rows which of several most frequent values it is."""
+    for found in _MODE.finditer(sql):
+        if not re.search(r"\border by\b", " ".join(_two_arguments(sql[found.end() :]))):
             yield sql[: found.start()].count("\n") + 1
 
 
@@ -115,6 +124,8 @@ def _file_problems(root: Path) -> Iterator[str]:
                 yield f"{file.relative_to(root)}:{line + missing}: {word}: keywords are lower case"
             for line in loose_examples(sql):
                 yield f"{file.relative_to(root)}:{line + missing}: an example is chosen by (..., log_object, log_line)"
+            for line in loose_modes(sql):
+                yield f"{file.relative_to(root)}:{line + missing}: of ties, mode(x order by x) takes the first"
 
 
 def problems(root: Path) -> Iterator[str]:

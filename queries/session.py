@@ -65,12 +65,14 @@ class Session:
         since: Bound,
         until: Bound,
         history: timedelta,
+        around: timedelta,
         options: Mapping[str, str] | None,
         names: tuple[GivenName, ...],
     ) -> None:
         self.lake = lake
         self.connection = duckdb.connect(config=dict(options or {}))
         self.history = history
+        self.around = around
         self._names = names
         self._bounds = (since, until)
         self._load()
@@ -110,7 +112,11 @@ class Session:
     def _bounds_statements(self) -> Iterator[str]:
         begin, end = self.window()
         bounds = {"history_from": begin - self.history, "window_from": begin, "window_until": end}
-        return bounds_statements(None if self.since is None else _hour_of(self.since), bounds)
+        return bounds_statements(self._first_hour(), bounds)
+
+    def _first_hour(self) -> datetime | None:
+        """The hour of the first row of a source table; None without a bound."""
+        return None if self.since is None else _hour_of(self.since - self.around)
 
     def _is_empty(self, table: str) -> bool:
         return self.connection.execute(f"from {table} limit 1").fetchone() is None
@@ -134,11 +140,12 @@ class Session:
 
     def _bounds_of(self, table: Table) -> tuple[datetime | None, datetime | None]:
         if table in SOURCE_TABLES:
-            return self.since, self.until
+            return self.since and self.since - self.around, self.until and self.until + self.around
         if table in ROLLUPS:
             # A rollup's time is the start of its minute or hour, which may lie before the window's. Whole hours of them
             # all: an hour's names are those of the rollups by the hour.
-            return (None if self.since is None else _hour_of(_hour_of(self.since) - self.history)), self.until
+            first = self._first_hour()
+            return first and _hour_of(first - self.history), self.until
         return None, None
 
     def _files(self, table: Table, snapshot: Snapshot) -> tuple[DataFile, ...]:
@@ -246,17 +253,20 @@ def open_session(
     until: Bound = None,
     *,
     history_hours: float = 0,
+    around_minutes: float = 0,
     options: Mapping[str, str] | None = None,
     names: tuple[GivenName, ...] = (),
 ) -> Session:
     """A session for [since, until), or for everything (a lake on S3: the newest 7 days of data, said on stderr).
 
     A bound is a time, an ISO text, or '-1h': back from the end of complete data, where the window then ends too.
-    Source tables hold the window's rows alone; rollups begin `history_hours` earlier, for what came before. `options`
-    are DuckDB's own (memory_limit, threads). `names` overrule the names that the logs give (`names_file.read_names`).
+    Source tables hold the window's rows and those `around_minutes` before and after it; rollups begin
+    `history_hours` earlier, for what came before. `options` are DuckDB's own (memory_limit, threads). `names`
+    overrule the names that the logs give (`names_file.read_names`).
 
     Raises:
         LakeError: the lake cannot be read.
         QueryError: a bound that is no time.
     """
-    return Session(lake, since, until, timedelta(hours=history_hours), options, names)
+    history, around = timedelta(hours=history_hours), timedelta(minutes=around_minutes)
+    return Session(lake, since, until, history, around, options, names)

@@ -21,8 +21,12 @@ _KEYS = {
 
 
 def extension_statements() -> list[str]:
-    """Statements that load httpfs and aws from their wheels: nothing is downloaded."""
-    return [f"load {literal(str(_extension(name)))}" for name in ("httpfs", "aws")]
+    """Statements that load httpfs and aws from their wheels: nothing is downloaded.
+
+    And one that has a file's size asked for once, not once a question: files of a lake never change.
+    """
+    loads = [f"load {literal(str(_extension(name)))}" for name in ("httpfs", "aws")]
+    return [*loads, "set global enable_http_metadata_cache = true"]
 
 
 def _extension(name: str) -> Path:

@@ -32,7 +32,7 @@
 -- observed = { type = "double", about = "accepted flow records past the front door" }
 -- expected = { type = "double", about = "0: nobody is expected" }
 -- bytes = { type = "bigint", about = "bytes in both directions" }
--- vpc = { type = "varchar", about = "VPC of the target" }
+-- vpc = { type = "varchar", about = "VPC of the target; where several have targets, that of the last flow" }
 -- client_ips = { type = "varchar[]", about = "addresses of the client, at most 10" }
 -- targets = { type = "varchar[]", about = "ip:port of the targets, at most 10" }
 -- denied = { type = "bigint", about = "refusals of that caller at the front door since the baseline began" }

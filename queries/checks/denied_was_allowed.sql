@@ -112,7 +112,7 @@ requests_now as (
         any_value(callee) as callee,
         service,
         bool_or(unsigned) as unsigned,
-        arg_max(reason, time) as reason,
+        arg_max(reason, (time, reason)) as reason,
         count(*) as denied,
         min(time) as first_at,
         max(time) as last_at,
@@ -134,7 +134,7 @@ requests_found as (
             caller,
             service,
             max(allowed) as allowed,
-            arg_max(denied, allowed) as denied
+            arg_max(denied, (allowed, -denied)) as denied
         from edges
         where past_hour is not null
             and allowed >= $min_allowed
@@ -160,7 +160,7 @@ handshakes_found as (
         d.callee,
         b.elb as service,
         false as unsigned,
-        arg_max(d.reason, d.time) as reason,
+        arg_max(d.reason, (d.time, d.reason)) as reason,
         sum(d.count) as denied,
         min(d.time) as first_at,
         max(d.time) as last_at,

@@ -132,7 +132,7 @@ edges as (
         max(past_p95) filter (part = 'total') as expected,
         max(requests) filter (part = 'total') as requests,
         max(past_hours) filter (part = 'total') as past_hours,
-        arg_max(part, p95 - past_p95) filter (part <> 'total' and p95 > past_p95) as part
+        arg_max(part, (p95 - past_p95, part)) filter (part <> 'total' and p95 > past_p95) as part
     from grown
     group by caller, service
 )

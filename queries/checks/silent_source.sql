@@ -4,9 +4,9 @@
 -- severity = "page"
 -- about = """
 -- A source (kind of log, account, region and resource: the part of the object's name before its time) delivered
--- regularly (at least 90 % of its objects were followed by one for the next five minutes) and has been silent for 15. A source is not silent
--- when another of the same kind, account and region took over in the slot in which it stopped: AWS cannot change a flow
--- log, so every change of its format is a new flow log."""
+-- regularly (at least 90 % of its objects were followed by one for the next five minutes) and has been silent for 15. A flow
+-- log is not silent when another one of its account and region, which did not deliver beside it, began where it stopped: AWS
+-- cannot change a flow log, so every change of its format is a new one."""
 -- runbook = """
 -- While it is silent, "no flows" and "no errors" mean nothing. Does the flow log or the access log subscription still
 -- exist and show no delivery error? Was the bucket's policy or key changed? Is the account or region missing from

@@ -3,7 +3,7 @@
 -- question = "How much of the data that should be there is there?"
 -- about = """
 -- Regular sources only, over the five-minute slots of the window since their first object: an irregular one may have had
--- nothing to say. A pause in which another flow log took over is none."""
+-- nothing to say. The pause of a flow log in which another one took over is none."""
 -- [params]
 -- history_since = { type = "timestamptz", about = "from when on sources are known" }
 -- since = { type = "timestamptz", about = "start of the window" }

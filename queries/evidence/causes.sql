@@ -23,9 +23,9 @@ with counted as (
         count(*) as requests,
         min(time) as first_at,
         max(time) as last_at,
-        mode(reason) as reason,
-        mode(status) as status,
-        mode(target_group) as target_group,
+        mode(reason order by reason) as reason,
+        mode(status order by status) as status,
+        mode(target_group order by target_group) as target_group,
         count(*) filter (unsigned) as unsigned,
         list(log_object || ':' || log_line order by time desc, log_object, log_line)[:3] as lines
     from attempts

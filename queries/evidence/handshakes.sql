@@ -28,7 +28,7 @@ select
     coalesce(sum(d.count) filter (d.time >= $since), 0)::bigint as refused,
     min(d.time) as first_at,
     max(d.time) as last_at,
-    mode(d.reason) as reason,
+    mode(d.reason order by d.reason) as reason,
     list(d.log_object || ':' || d.log_line order by d.time desc, d.log_object, d.log_line)[:3] as lines
 from denials as d
 where d.layer = 'tls'

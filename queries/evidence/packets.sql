@@ -17,7 +17,7 @@
 -- first_refused = { type = "timestamp with time zone", about = "first refused, at most an hour before the window" }
 -- last_refused = { type = "timestamp with time zone", about = "last refused" }
 -- last_seen = { type = "timestamp with time zone", about = "end of the last accepted record" }
--- refused_at = { type = "varchar[]", about = "ip:port that refused, at most 5" }
+-- refused_at = { type = "varchar[]", about = "ip:port that refused, or ip where the port is uncertain, at most 5" }
 -- ip_versions = { type = "varchar[]", about = "IP versions of what was refused" }
 -- lines = { type = "varchar[]", about = "the newest three refusals, object:line" }
 -- ---
@@ -86,7 +86,7 @@ judged as (
     select
         l.time,
         l.end_time,
-        l.server_ip || ':' || l.server_port as server,
+        coalesce(l.server_ip || ':' || l.server_port, l.server_ip) as server,
         l.ip_version,
         l.is_attempt,
         l.action = 'REJECT' and l.is_attempt as is_refused,
@@ -98,7 +98,7 @@ judged as (
     left join refusing as r
         on l.client_ip = r.client_ip
         and l.server_ip = r.server_ip
-        and l.server_port = r.server_port
+        and l.server_port is not distinct from r.server_port
         and l.interface_id is not distinct from r.interface_id
 )
 

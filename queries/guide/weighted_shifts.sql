@@ -83,9 +83,9 @@ failing as (
     select
         a.shifted_at,
         a.callee,
-        arg_max(a.target, a.failed / a.n) as target,
+        arg_max(a.target, (a.failed / a.n, a.target)) as target,
         max(a.failed / a.n) as failed_after,
-        arg_max(a.other_failed / nullif(a.other_n, 0), a.failed / a.n) as failed_elsewhere
+        arg_max(a.other_failed / nullif(a.other_n, 0), (a.failed / a.n, a.target)) as failed_elsewhere
     from after_shifts as a
     where a.failed >= 5
         and a.failed / a.n - coalesce(a.other_failed / nullif(a.other_n, 0), 0) > 3 * sqrt(

@@ -1,16 +1,18 @@
 -- Every five minutes that a source delivered something for in [begin_at, end_at), and when it did next (NULL: not again).
--- taken_over: another source of the same kind, account and region began, or began again, where this one paused. AWS
--- cannot change a flow log, so every change of its format is a new flow log and the end of an old one.
+-- taken_over: it is a flow log, and another one of its account and region began where it paused. AWS cannot change a flow
+-- log, so every change of its format is a new flow log and the end of an old one: of the two, one delivers at a time.
 create or replace temp macro deliveries(begin_at, end_at) as table
 with slots as (
     select
         *,
         lag(slot) over w as last_slot,
-        lead(slot) over w as next_slot
+        lead(slot) over w as next_slot,
+        min(slot) over s as first_slot,
+        max(slot) over s as final_slot
     from (
         select
             source,
-            format,
+            min(format) as format,
             kin,
             delivery_slot(max_time) as slot,
             max(log_object) as log_object
@@ -18,27 +20,37 @@ with slots as (
         where max_time >= begin_at
             and max_time < end_at
             and source is not null
-        group by all
+        group by source, kin, slot
     )
-    window w as (partition by source order by slot)
+    window
+        w as (partition by source order by slot),
+        s as (partition by source)
 ),
 
--- Who begins in a slot takes over in it and in the two before it.
-heirs as (
+-- Who begins in a slot takes over in it, in the one after it and in the two before it.
+begun as (
     select
-        kin,
-        slot,
-        min(source) as first_heir,
-        max(source) as last_heir
-    from (
-        select
-            source,
-            kin,
-            unnest([slot, slot - interval 5 minutes, slot - interval 10 minutes]) as slot
-        from slots
-        where last_slot is distinct from slot - interval 5 minutes
-    )
-    group by kin, slot
+        *,
+        unnest([slot - interval 10 minutes, slot - interval 5 minutes, slot, slot + interval 5 minutes]) as paused
+    from slots
+    where format = 'vpc_flow'
+        and last_slot is distinct from slot - interval 5 minutes
+),
+
+-- Of such a pair never both deliver: the heir is new, or was last seen before the other began, and is gone when the other
+-- comes back. So what two flow logs lack at once is a gap of both, and none that was there all along hides one that died.
+replaced as (
+    select distinct
+        old.source,
+        old.slot
+    from slots as old
+    inner join begun as heir
+        on old.kin = heir.kin
+        and old.format = heir.format
+        and old.slot = heir.paused
+    where old.first_slot < heir.slot
+        and (heir.last_slot is null or heir.last_slot < old.first_slot)
+        and (old.next_slot is null or old.next_slot > heir.final_slot)
 )
 
 select
@@ -46,12 +58,12 @@ select
     s.format,
     s.slot,
     s.next_slot,
-    coalesce(h.first_heir <> s.source or h.last_heir <> s.source, false) as taken_over,
+    r.slot is not null as taken_over,
     s.log_object
 from slots as s
-left join heirs as h
-    on s.kin = h.kin
-    and s.slot = h.slot;
+left join replaced as r
+    on s.source = r.source
+    and s.slot = r.slot;
 
 -- Sources of deliveries and how regular they were: the share of their objects that the next five minutes followed up.
 create or replace temp macro delivering(begin_at, end_at) as table
@@ -63,7 +75,7 @@ select
         / nullif(count(d.next_slot), 0) as regular,
     min(d.slot) as first_slot,
     max(d.slot) + interval 5 minutes as delivered_until,
-    arg_max(d.taken_over, d.slot) as taken_over,
+    bool_or(d.taken_over and d.next_slot is null) as taken_over,
     arg_max(d.log_object, (d.slot, d.log_object)) as log_object
 from deliveries(begin_at, end_at) as d
 group by d.source;

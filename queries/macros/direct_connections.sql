@@ -102,7 +102,7 @@ answering as (
         d.server_ip,
         d.server_port,
         d.minute,
-        arg_min(s.node, abs(epoch(r.time) - epoch(d.minute))) as node
+        arg_min(s.node, (abs(epoch(r.time) - epoch(d.minute)), s.node)) as node
     from direct as d
     inner join requests as r
         on d.server_ip = r.target_ip
@@ -142,7 +142,7 @@ found as (
         d.service,
         sum(d.flows) as flows,
         sum(d.bytes) as bytes,
-        any_value(d.vpc) as vpc,
+        arg_max(d.vpc, (d.last_at, d.log_object, d.log_line)) as vpc,
         list(distinct d.client_ip order by d.client_ip)[:10] as client_ips,
         list(distinct d.server_ip || ':' || d.server_port order by d.server_ip || ':' || d.server_port)[:10] as targets,
         min(d.first_at) as first_at,

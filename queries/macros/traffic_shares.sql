@@ -106,8 +106,9 @@ select
     coalesce(
         abs(c.share - c.share_before) >= min_change
         and (
-            (c.share_before = 0 and c.n >= 5 and 2 * c.all_before >= c.all_n)
-            or (c.share = 0 and c.n_before >= 5 and 2 * c.all_n >= c.all_before)
+            -- From or to 0, by five requests or more of its own; from or to 1, by as many of all the others.
+            (c.share_before in (0, 1) and abs(c.n - c.share_before * c.all_n) >= 5 and 2 * c.all_before >= c.all_n)
+            or (c.share in (0, 1) and abs(c.n_before - c.share * c.all_before) >= 5 and 2 * c.all_n >= c.all_before)
             or abs(c.share - c.share_before) > 3 * sqrt(
                 (c.share * c.all_n + c.share_before * c.all_before) / (c.all_n + c.all_before)
                 * (1 - (c.share * c.all_n + c.share_before * c.all_before) / (c.all_n + c.all_before))

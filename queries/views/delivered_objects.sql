@@ -1,7 +1,7 @@
 -- Objects with rows, and who delivered them; kin: all of the same kind, account and region.
 select
     o.*,
-    regexp_extract(o.source, '^(.*)_[^_]+$', 1) as kin
+    regexp_replace(o.source, '_[^_]+$', '') as kin
 from (
     select
         log_object,

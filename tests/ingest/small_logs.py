@@ -37,13 +37,13 @@ def lattice(folder: Path, slot: int, requests: int = 3, account: str = "12345678
     return _write(path / name, "".join(json.dumps(line) + "\n" for line in lines))
 
 
-def flows(folder: Path, slot: int, lines: list[str], account: str = "123456789012") -> Path:
+def flows(folder: Path, slot: int, lines: list[str], account: str = "123456789012", flow_log: str = "fl-0a") -> Path:
     """An object of a flow log; its lines begin with the source address and have their times as {start} and {end}."""
     begin = NINE + timedelta(minutes=5 * slot)
     start = int(begin.timestamp())
     body = [f"2 {account} eni-0a {line.format(start=start, end=start + 60)}" for line in lines]
     path = folder / f"AWSLogs/{account}/vpcflowlogs/eu-west-1/{begin:%Y/%m/%d}"
-    name = f"{account}_vpcflowlogs_eu-west-1_fl-0a_{begin:%Y%m%dT%H%MZ}_{slot:08x}.log.gz"
+    name = f"{account}_vpcflowlogs_eu-west-1_{flow_log}_{begin:%Y%m%dT%H%MZ}_{slot:08x}.log.gz"
     return _write(path / name, "\n".join([FLOW_HEADER, *body]) + "\n")
 
 

@@ -66,6 +66,24 @@ def test_a_regular_source_that_misses_slots_has_a_gap_and_a_late_one_has_not(tmp
     ]
 
 
+def test_a_flow_log_takes_over_only_from_one_that_it_did_not_deliver_beside(tmp_path: Path) -> None:
+    line = "10.0.0.1 10.0.0.2 40000 443 6 1 40 {start} {end} ACCEPT OK"
+    # 0a is changed to 0b, both of an account; 0c stops where 0d, of another one, lost an object as well.
+    for account, flow_log, slots in (
+        ("123456789012", "fl-0a", range(10)),
+        ("123456789012", "fl-0b", range(10, 30)),
+        ("111122223333", "fl-0c", range(10)),
+        ("111122223333", "fl-0d", [slot for slot in range(30) if slot != 10]),
+    ):
+        for slot in slots:
+            small_logs.flows(tmp_path / "logs", slot, [line], account, flow_log)
+    gaps = status(lakes.ingested(tmp_path / "logs", tmp_path / "lake").uri)["gaps"]
+    assert [(row["account"], row["source"][-5:], row["gap_from"][11:16], row["slots"]) for row in gaps] == [
+        ("111122223333", "fl-0c", "09:50", 17),
+        ("111122223333", "fl-0d", "09:50", 1),
+    ]
+
+
 def test_skipped_flows_rejects_and_unknown_fields_are_listed(tmp_path: Path) -> None:
     small_logs.flows(
         tmp_path / "logs",

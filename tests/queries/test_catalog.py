@@ -11,7 +11,7 @@ from ingest.errors import QueryError
 from ingest.lake.tables import Lake
 from queries import catalog
 from queries.catalog import parse_report
-from queries.lint import keywords_not_lower, loose_examples, problems_of
+from queries.lint import keywords_not_lower, loose_examples, loose_modes, problems_of
 from queries.session import open_session
 from queries.times import parse_time
 
@@ -108,6 +108,16 @@ def test_lint_finds_examples_that_ties_could_mix() -> None:
     arg_min (a.log_line, date_trunc('hour', a.time)) filter (a.n > 0)
 from t as d"""
     assert list(loose_examples(sql)) == [1, 2, 6]
+
+
+def test_lint_finds_modes_that_ties_could_change() -> None:
+    sql = """select mode(reason),
+    mode(d.reason order by d.reason),
+    mode (coalesce(d.status, 0)) filter (d.n > 0),
+    mode(lower(d.host) order by lower(d.host)) filter (d.n > 0)
+from t as d
+order by d.mode"""
+    assert list(loose_modes(sql)) == [1, 3]
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,20 @@ def test_packets_are_refused(tmp_path: Path) -> None:
     assert "at 10.0.0.40:443: REJECT" in found.headline
 
 
+def test_packets_between_two_high_ports_are_refused(tmp_path: Path) -> None:
+    # Which of the ports is the server's nobody can tell, so the address alone is said.
+    good = spread(
+        alb(ELB, HOST, ip="10.0.0.5", target="10.0.0.9", group="payments", ip_address="10.0.0.40"), at(0), 60, 60
+    )
+    knows = spread(flow("10.0.0.40", "10.0.0.9", 8080, vpc="vpc-a", direction="egress"), at(0), 60, 60)
+    refused = spread(
+        flow("10.0.0.5", "10.0.0.40", 45000, vpc="vpc-a", direction="ingress", action="REJECT"), at(50), 10
+    )
+    found = why(tmp_path, caller="10.0.0.5", alb_access=good, vpc_flow=[*knows, *refused])
+    assert (found.kind, found.affected, found.attempts, found.since) == ("packet", 10, 10, at(50))
+    assert "at 10.0.0.40: REJECT" in found.headline
+
+
 def test_the_handshake_fails(tmp_path: Path) -> None:
     subject = "CN=partner.example.com,O=Example,C=US"
     good = alb(ELB, HOST, ip="10.0.0.5", target="10.0.0.9", group="payments", conn_trace_id="TID_1")

@@ -1,6 +1,6 @@
 -- Five-minute slots in which a regular source delivered nothing, while others did: one row a gap. Regular: an object was
--- followed by the next five minutes' nine times of ten, six times at least. A flow log that another one of the same
--- account and region took over from is no gap (AWS cannot change a flow log: a change is a new one).
+-- followed by the next five minutes' nine times of ten, six times at least. Where another flow log of the same account and
+-- region took over is no gap (AWS cannot change a flow log: a change is a new one, and never do both deliver).
 with slots as (
     select
         source,
@@ -17,8 +17,14 @@ with slots as (
 followed as (
     select
         *,
-        lead(slot) over (partition by source order by slot) as next_slot
+        lag(slot) over w as last_slot,
+        lead(slot) over w as next_slot,
+        min(slot) over s as first_slot,
+        max(slot) over s as final_slot
     from slots
+    window
+        w as (partition by source order by slot),
+        s as (partition by source)
 ),
 
 -- The newest five minutes of anything; what is a quarter of an hour younger may still be on its way.
@@ -28,9 +34,7 @@ horizon as (
 ),
 
 regular as (
-    select
-        source,
-        min(slot) as first_slot
+    select source
     from followed
     group by source
     having count(*) >= 6
@@ -52,10 +56,14 @@ cross join horizon as h
 where coalesce(f.next_slot, h.due) > f.slot + interval 5 minutes
     and not exists (
         select 1
-        from regular as other
-        where other.source <> f.source
-            and regexp_replace(other.source, '_[^_]+$', '') = regexp_replace(f.source, '_[^_]+$', '')
+        from followed as heir
+        where heir.last_slot is distinct from heir.slot - interval 5 minutes
+            and heir.format = 'vpc_flow'
             and f.format = 'vpc_flow'
-            and other.first_slot between f.slot - interval 5 minutes and f.slot + interval 10 minutes
+            and regexp_replace(heir.source, '_[^_]+$', '') = regexp_replace(f.source, '_[^_]+$', '')
+            and heir.slot between f.slot - interval 5 minutes and f.slot + interval 10 minutes
+            and heir.slot > f.first_slot
+            and (heir.last_slot is null or heir.last_slot < f.first_slot)
+            and (f.next_slot is null or f.next_slot > heir.final_slot)
     )
 order by gap_from, f.source

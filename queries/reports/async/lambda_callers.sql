@@ -110,4 +110,4 @@ from functions as f
 inner join everything as e
     on f.caller = e.caller
 group by f.caller, f.function_name, f.caller_principal
-order by requests desc, f.caller, f.function_name
+order by requests desc, f.caller, f.function_name, f.caller_principal

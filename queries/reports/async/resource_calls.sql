@@ -13,7 +13,7 @@
 -- caller_kind = { type = "varchar", about = "aws_service or own" }
 -- resource_configuration = { type = "varchar", about = "its ARN" }
 -- callee = { type = "varchar", about = "its id" }
--- resources = { type = "varchar[]", about = "address and port of the resources behind it, at most 10" }
+-- resources = { type = "varchar[]", about = "address and port of the resources behind it, at most 10; NULL: none is logged" }
 -- connections = { type = "bigint", about = "connections in the window" }
 -- share = { type = "double", about = "of the resource configuration's connections, 0 to 1" }
 -- caller_ips = { type = "bigint", about = "addresses they came from" }
@@ -26,6 +26,7 @@
 with made as (
     select
         c.*,
+        c.resource_ip || ':' || c.resource_port as resource,
         account_of(c.caller_vpc_arn) as account,
         coalesce(
             account_of(c.caller_vpc_arn) not in (account_of(c.service_network), account_of(c.resource_configuration)), false
@@ -40,8 +41,7 @@ select
     case when m.is_aws then 'aws_service' else 'own' end as caller_kind,
     m.resource_configuration,
     m.callee,
-    list(distinct m.resource_ip || ':' || m.resource_port order by m.resource_ip || ':' || m.resource_port)[:10]
-        as resources,
+    list(distinct m.resource order by m.resource) filter (m.resource is not null)[:10] as resources,
     count(*) as connections,
     count(*) / sum(count(*)) over (partition by m.resource_configuration) as share,
     count(distinct m.caller_ip) as caller_ips,
@@ -52,4 +52,4 @@ select
     max(m.time) as last_seen
 from made as m
 group by m.caller, m.is_aws, m.resource_configuration, m.callee, m.service_network, m.caller_vpc_arn, m.account
-order by connections desc, m.caller, m.resource_configuration, m.service_network
+order by connections desc, m.caller, m.resource_configuration, m.service_network, m.caller_vpc_arn

@@ -78,7 +78,7 @@ layers as (
         caller,
         callee,
         layer,
-        arg_max(reason, time) as reason,
+        arg_max(reason, (time, reason)) as reason,
         sum(count) as refusals
     from refused
     group by caller, callee, layer

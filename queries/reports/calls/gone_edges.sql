@@ -31,7 +31,7 @@ now as (
         n.caller,
         n.callee,
         n.requests
-    from edges($since, greatest($since, least($until, data_until()))) as n
+    from edges(minute_of($since), greatest(minute_of($since), least($until, data_until()))) as n
 ),
 
 judged as (
@@ -43,7 +43,7 @@ judged as (
         epoch($since) - epoch(min(p.first_minute) over ()) as known_seconds,
         p.requests * (epoch(b.ended) - epoch($since)) / nullif(known_seconds, 0) as expected,
         b.ended
-    from edges($since - to_hours($baseline_hours), $since) as p, bounds as b
+    from edges($since - to_hours($baseline_hours), minute_of($since)) as p, bounds as b
 )
 
 select

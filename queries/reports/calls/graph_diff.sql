@@ -2,16 +2,17 @@
 -- title = "What changed in the graph"
 -- question = "Which edges are new, gone, newly denied, failing or slower in this window, against another one?"
 -- about = """
--- The line column, row under row, is the text for a change ticket. Requests of the two windows are compared per minute, so
--- they may differ in length; both end where data is complete. Latency before comes from the requests where the session
--- holds them, else from the hourly rollup (within 5 %)."""
+-- The line column, row under row, is the text for a change ticket. The windows may differ in length; both end where data is
+-- complete. Latency before comes from the requests where the session holds them, else from the hourly rollup (within 5 %,
+-- whole hours, the first from its start). The rollup holds refused requests too: of an edge with min_share of them before
+-- it tells no latency."""
 -- history_hours = 168
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }
 -- before_since = { type = "timestamptz", about = "start of the window to compare with; as long before it when NULL" }
 -- before_until = { type = "timestamptz", about = "its end; the start of the window when NULL" }
--- min_requests = { type = "bigint", default = 5, about = "requests an edge needs, in the window where it is" }
+-- min_requests = { type = "bigint", default = 5, about = "requests an edge needs, in the window where it is; new and gone: at that rate in the other window too" }
 -- min_share = { type = "double", default = 0.01, about = "share of refusals or failures that has to be added" }
 -- min_ratio = { type = "double", default = 1.5, about = "p90 now / before from which an edge is slower" }
 -- min_added_ms = { type = "double", default = 10, about = "and by how much, ms" }
@@ -25,15 +26,17 @@
 -- denied_now = { type = "double", about = "the same now" }
 -- failed_before = { type = "double", about = "server errors and missing responses / requests before, 0 to 1" }
 -- failed_now = { type = "double", about = "the same now" }
--- p90_before_ms = { type = "double", about = "90th percentile of latency before, ms" }
+-- p90_before_ms = { type = "double", about = "90th percentile of latency before, ms; of requests that were not refused" }
 -- p90_now_ms = { type = "double", about = "the same now" }
 -- line = { type = "varchar", about = "the change in a sentence" }
 -- ---
 with bounds as (
     select
         coalesce($before_since::timestamptz, coalesce($before_until::timestamptz, $since) - ($until - $since)) as from_at,
-        coalesce($before_until::timestamptz, $since) as to_at,
-        least($until, coalesce(data_until(), $until)) as ended
+        least(coalesce($before_until::timestamptz, $since), data_until()) as to_at,
+        greatest(least($until, data_until()), $since) as ended,
+        (epoch(ended) - epoch($since)) / nullif(epoch(to_at) - epoch(from_at), 0) as times_longer,
+        isinf(first_hour()) or from_at >= window_from() as holds_requests
 ),
 
 counted as (
@@ -88,10 +91,16 @@ compared as (
         c.refused_now / nullif(c.now, 0) as denied_now,
         c.wrong_before / nullif(c.before, 0) as failed_before,
         c.wrong_now / nullif(c.now, 0) as failed_now,
-        coalesce(t.before, h.before) as p90_before_ms,
+        case
+            when b.holds_requests then t.before
+            when c.refused_before < $min_share * c.before then h.before
+        end as p90_before_ms,
         t.now as p90_now_ms,
-        sum(c.before) over () as all_before
+        sum(c.before) over () as all_before,
+        least(c.now, c.now / nullif(b.times_longer, 0)) as comparable_now,
+        least(c.before, c.before * b.times_longer) as comparable_before
     from counted as c
+    cross join bounds as b
     left join timed as t
         on c.caller = t.caller
         and c.callee = t.callee
@@ -104,8 +113,8 @@ changes as (
     select
         *,
         unnest([
-            case when requests_before = 0 and requests_now >= $min_requests and all_before > 0 then 'new' end,
-            case when requests_now = 0 and requests_before >= $min_requests then 'gone' end,
+            case when requests_before = 0 and comparable_now >= $min_requests and all_before > 0 then 'new' end,
+            case when requests_now = 0 and comparable_before >= $min_requests then 'gone' end,
             case
                 when requests_now >= $min_requests and denied_now >= coalesce(denied_before, 0) + $min_share then 'denied'
             end,

@@ -13,7 +13,7 @@
 -- method = { type = "varchar", about = "HTTP method" }
 -- path = { type = "varchar", about = "path with * for its ids, without the query" }
 -- requests = { type = "bigint", about = "requests in the window" }
--- share = { type = "double", about = "of the callee's requests, 0 to 1" }
+-- share = { type = "double", about = "of the callee's requests that have a path, 0 to 1" }
 -- callers = { type = "bigint", about = "callers" }
 -- error_share = { type = "double", about = "server errors and missing responses / requests, 0 to 1" }
 -- denied_share = { type = "double", about = "refused / requests, 0 to 1" }

@@ -4,8 +4,9 @@
 -- about = """
 -- In slots of five minutes, as AWS writes objects. certain: the source is regular (nine of ten slots are followed by the next
 -- one, six or more slots). An irregular source may have had nothing to say: its gaps are listed with certain false when
--- all_sources is set. A gap at the end of the window counts once the others went on for 15 minutes. A pause in which another
--- source of the same kind took over is none. SKIPDATA in flow records is a gap that AWS declares itself."""
+-- all_sources is set. A gap at the end of the window counts once the others went on for 15 minutes. The pause of a flow log in
+-- which another one of its account and region took over is none: AWS cannot change a flow log, so a change of its format is a
+-- new one. SKIPDATA in flow records is a gap that AWS declares itself."""
 -- history_hours = 24
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
@@ -82,4 +83,4 @@ where f.log_status = 'SKIPDATA'
     and f.start_time >= $since
     and f.start_time < $until
 group by coalesce(delivery_source(f.log_object), 'vpc_flow'), time_bucket(interval 5 minutes, f.start_time)
-order by minutes desc, source, gap_from
+order by minutes desc, source, gap_from, kind

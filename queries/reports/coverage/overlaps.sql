@@ -15,7 +15,7 @@
 -- rows = { type = "bigint", about = "lines or records that are there again" }
 -- share = { type = "double", about = "of all lines or records of that resource in the window, 0 to 1" }
 -- counted_twice = { type = "boolean", about = "whether views count them again" }
--- sources = { type = "varchar[]", about = "who delivered, at most 10" }
+-- sources = { type = "varchar[]", about = "who delivered, at most 10; NULL: no object has a name of AWS's" }
 -- first_seen = { type = "timestamp with time zone", about = "first of them" }
 -- last_seen = { type = "timestamp with time zone", about = "last of them" }
 -- ---
@@ -110,7 +110,7 @@ select
     count(*) filter (l.is_again) as rows,
     count(*) filter (l.is_again) / count(*) as share,
     false as counted_twice,
-    list(distinct l.source order by l.source)[:10] as sources,
+    list(distinct l.source order by l.source) filter (l.source is not null)[:10] as sources,
     min(l.time) filter (l.is_again) as first_seen,
     max(l.time) filter (l.is_again) as last_seen
 from lattice_lines as l
@@ -123,7 +123,7 @@ select
     count(*) filter (r.is_again),
     count(*) filter (r.is_again) / count(*),
     false,
-    list(distinct r.source order by r.source)[:10],
+    list(distinct r.source order by r.source) filter (r.source is not null)[:10],
     min(r.time) filter (r.is_again),
     max(r.time) filter (r.is_again)
 from records as r

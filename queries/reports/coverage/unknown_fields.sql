@@ -73,6 +73,7 @@ with kept as (
     where extra is not null
 ),
 
+-- A redaction that cut through the JSON leaves none to be read.
 fields as (
     select
         k.format,
@@ -84,13 +85,20 @@ fields as (
     from kept as k
     where k.time >= $since
         and k.time < $until
+        and json_valid(k.extra)
 )
 
+-- The value by JSON Pointer, which can name any field: a path in quotes ends at the first quote of the name.
 select
     f.format,
     f.field,
     count(*) as rows,
-    left(arg_min(f.extra::json ->> ('$."' || f.field || '"'), (f.time, f.log_object, f.log_line)), 200) as sample,
+    left(
+        arg_min(
+            f.extra::json ->> ('/' || replace(replace(f.field, '~', '~0'), '/', '~1')), (f.time, f.log_object, f.log_line)
+        ),
+        200
+    ) as sample,
     min(f.time) as first_seen,
     max(f.time) as last_seen,
     arg_min(f.log_object, (f.time, f.log_object, f.log_line)) as first_object,

@@ -35,6 +35,13 @@ with reached as (
     where r.time >= $since
         and r.time < $until
         and r.outcome <> 'denied'
+        -- A Lambda function has no address: a load balancer tells its status, Lattice its target group.
+        and (
+            r.denied_by = 'application'
+            or r.target_ip is not null
+            or r.target_status is not null
+            or (r.front_door = 'lattice' and r.target_group is not null)
+        )
 )
 
 select

@@ -55,14 +55,13 @@ runs as (
         min(time) as began,
         max(time) as ended,
         sum(count) as held,
-        arg_max(reason, time) as reason,
+        arg_max(reason, (time, reason)) as reason,
         min(caller_principal) as caller_principal
     from (
         select
             *,
-            count(*) filter (starts) over (
-                partition by caller, callee, layer order by time rows between unbounded preceding and current row
-            ) as run
+            -- Refusals of one moment are in one run, whichever of them comes first: no frame of rows.
+            count(*) filter (starts) over (partition by caller, callee, layer order by time) as run
         from refused
     )
     group by caller, callee, layer, run

@@ -14,7 +14,7 @@
 -- count = { type = "bigint", about = "refused attempts in the window" }
 -- first_seen = { type = "timestamp with time zone", about = "first refusal in the window" }
 -- last_seen = { type = "timestamp with time zone", about = "last refusal in the window" }
--- last_success_before = { type = "timestamp with time zone", about = "newest success of that caller with that callee before the first refusal: its minute (packets: start of the last accepted flow to the same port); up to 7 days back" }
+-- last_success_before = { type = "timestamp with time zone", about = "newest success of that caller with that callee in a minute before the first refusal's (packets: start of the last accepted flow to the same port); up to 7 days back" }
 -- used_to_work = { type = "boolean", about = "whether there was one" }
 -- caller_principal = { type = "varchar", about = "one principal the caller signed with, where it signed", wide = true }
 -- caller_ips = { type = "bigint", about = "addresses it came from", wide = true }
@@ -39,7 +39,8 @@ with refused as (
     group by d.caller, d.callee, d.layer, d.reason
 ),
 
--- Hours tell the last success, but for the hour of the first refusal: an edge may have worked again in it.
+-- Hours tell the last success, but for the hour of the first refusal: an edge may have worked again in it. A success in the
+-- minute of the first refusal can have come after it.
 successes as (
     select
         r.caller,
@@ -47,8 +48,8 @@ successes as (
         r.refused_by,
         r.reason,
         r.first_seen,
-        max(h.last_ok) filter (h.last_ok < r.first_seen) as minute,
-        bool_or(h.last_ok >= r.first_seen) as also_later
+        max(h.last_ok) filter (h.last_ok < minute_of(r.first_seen)) as minute,
+        bool_or(h.last_ok >= minute_of(r.first_seen)) as also_later
     from refused as r
     inner join hourly_calls as h
         on r.caller = h.caller
@@ -97,7 +98,7 @@ answered as (
         on s.caller = m.caller
         and s.callee = m.callee
         and hour_of(s.first_seen) = hour_of(m.minute)
-        and s.first_seen > m.minute
+        and minute_of(s.first_seen) > m.minute
     group by s.caller, s.callee, s.refused_by, s.reason
 ),
 

@@ -5,6 +5,7 @@
 -- The client is the refused caller: the same address, or an address that only it had in that hour. The connection was
 -- accepted at a target's own interface, at an address and port that requests to the service reached within live_minutes.
 -- Without flow records of the target's VPC nothing is found; complete_until says until when there are any."""
+-- around_minutes = 10
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }
@@ -77,6 +78,7 @@ arrivals as (
         count(*) as flows,
         sum(c.bytes) as bytes,
         min(c.time) as first_at,
+        max(c.time) as last_start,
         max(c.end_time) as last_at
     from connections as c
     where c.time >= $since
@@ -117,10 +119,11 @@ direct as (
     select
         f.caller,
         f.callee,
-        b.*
+        b.*,
+        case when b.first_at >= f.first_denied then b.first_at else b.last_start end as begun_at
     from by_caller as b
     inner join refused as f
-        on b.minute >= minute_of(f.first_denied)
+        on b.last_start >= f.first_denied
         and (list_contains(f.caller_ips, b.client_ip) or b.name = f.caller)
     where exists (
             select 1
@@ -146,7 +149,7 @@ select
     any_value(f.layers) as layer,
     any_value(f.denied)::bigint as denied,
     any_value(f.first_denied) as first_denied,
-    min(d.first_at) as direct_from,
+    min(d.begun_at) as direct_from,
     max(d.last_at) as direct_until,
     sum(d.flows)::bigint as direct_flows,
     sum(d.bytes)::bigint as bytes,

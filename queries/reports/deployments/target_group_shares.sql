@@ -4,8 +4,9 @@
 -- about = """
 -- load_balancer: target groups of one service; the rule's weights shift traffic there. dns: one host served by several front
 -- doors (load balancers, Lattice services); a DNS answer shifts it there, slowly. shifted: the share moved by min_change or
--- more from one step to the next and by more than three standard errors, or went from or to 0 with five requests or more.
--- Only what had more than one is listed."""
+-- more from one step to the next, and by more than three standard errors or from or to 0 or 1. The latter counts when five
+-- requests or more moved, and the service had at least half as many in the step with 0 or 1 as in the other. Only what had
+-- more than one is listed."""
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }

@@ -21,17 +21,17 @@
 -- front_door_p90_ms = { type = "double", about = "90th percentile of the front door's time" }
 -- target_p90_ms = { type = "double", about = "the same of the target's" }
 -- response_p90_ms = { type = "double", about = "the same of the response's" }
--- slow_part = { type = "varchar", about = "part that is largest in the slowest tenth of the requests" }
+-- slow_part = { type = "varchar", about = "part that is largest in the slowest tenth of the requests; NULL when nothing is split, or all takes 0 ms" }
 -- ---
 with timed as (
     select
         r.caller,
         r.callee,
         r.front_door as door,
-        r.latency_ms,
-        r.front_door_ms as f,
-        r.target_ms as t,
-        r.response_ms as p,
+        whole_us(r.latency_ms) as us,
+        whole_us(r.front_door_ms) as f,
+        whole_us(r.target_ms) as t,
+        whole_us(r.response_ms) as p,
         r.front_door_ms is not null and r.target_ms is not null and r.response_ms is not null as is_split
     from edge_requests as r
     where r.time >= $since
@@ -52,7 +52,7 @@ edges as (
         quantile_cont(f, 0.9) filter (is_split) as f90,
         quantile_cont(t, 0.9) filter (is_split) as t90,
         quantile_cont(p, 0.9) filter (is_split) as p90,
-        quantile_cont(latency_ms, 0.9) filter (is_split) as slow
+        quantile_cont(us, 0.9) filter (is_split) as slow
     from timed
     group by caller, callee, door
 ),
@@ -71,7 +71,7 @@ slowest as (
         and x.callee = e.callee
         and x.door = e.door
     where x.is_split
-        and x.latency_ms >= e.slow
+        and x.us >= e.slow
     group by x.caller, x.callee, x.door
 )
 
@@ -84,11 +84,11 @@ select
     e.f / nullif(e.f + e.t + e.p, 0) as front_door_share,
     e.t / nullif(e.f + e.t + e.p, 0) as target_share,
     e.p / nullif(e.f + e.t + e.p, 0) as response_share,
-    e.f90 as front_door_p90_ms,
-    e.t90 as target_p90_ms,
-    e.p90 as response_p90_ms,
+    ms_of(e.f90) as front_door_p90_ms,
+    ms_of(e.t90) as target_p90_ms,
+    ms_of(e.p90) as response_p90_ms,
     case
-        when s.f + s.t + s.p = 0 then null
+        when coalesce(s.f + s.t + s.p, 0) = 0 then null
         when s.t >= s.f and s.t >= s.p then 'target'
         when s.f >= s.p then 'front_door'
         else 'response'

@@ -2,9 +2,10 @@
 -- title = "Retry storms"
 -- question = "Which caller repeats failed requests at once, and how much load does it add?"
 -- about = """
--- A retry: the same caller address, service, method and path within within_seconds after an answer that failed. Lattice
--- gives whole seconds, so repeats within one second count as well. A storm: minutes with at least min_retries, less than
--- five minutes apart. Amplification 2 means that every second request was a retry."""
+-- A retry: the same caller address, service, method and path within within_seconds after an answer that failed, both in the
+-- window. Lattice gives whole seconds, so repeats within one second count as well. A storm: minutes with at least
+-- min_retries, less than five minutes apart. Amplification 2 means that every second request was a retry. Refused requests
+-- are counted nowhere."""
 -- history_hours = 24
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
@@ -21,9 +22,9 @@
 -- retries = { type = "bigint", about = "retries in it" }
 -- amplification = { type = "double", about = "requests / requests that were no retries; NULL when all were" }
 -- peak_per_minute = { type = "bigint", about = "requests in its busiest minute" }
--- usual_per_minute = { type = "double", about = "requests per minute of this edge, in the minutes it was called in the 24 hours before the storm" }
+-- usual_per_minute = { type = "double", about = "requests per minute of this edge, in the minutes with any in the 24 hours before the storm" }
 -- caller_ips = { type = "bigint", about = "addresses that retried" }
--- path = { type = "varchar", about = "path retried most" }
+-- path = { type = "varchar", about = "path retried most; of several, the first by name" }
 -- ---
 with ordered as (
     select
@@ -40,7 +41,7 @@ with ordered as (
             rows between unbounded preceding and 1 preceding
         ) as failed_before
     from edge_requests as r
-    where r.time >= $since - to_seconds($within_seconds)
+    where r.time >= $since
         and r.time < $until
         and r.outcome <> 'denied'
 ),
@@ -54,7 +55,6 @@ minutes as (
         count(*) filter (o.failed) as failed,
         count(*) filter (o.failed_before >= o.time - to_seconds($within_seconds)) as retries
     from ordered as o
-    where o.time >= $since
     group by all
 ),
 
@@ -112,7 +112,7 @@ paths as (
         s.callee,
         s.began,
         count(distinct o.caller_ip) as caller_ips,
-        mode(o.path) as path
+        mode(o.path order by o.path) as path
     from storms as s
     inner join ordered as o
         on s.caller = o.caller
@@ -128,13 +128,14 @@ usual as (
         s.caller,
         s.callee,
         s.began,
-        sum(c.requests) / nullif(count(distinct c.minute), 0) as per_minute
+        sum(c.requests - c.denied) / count(distinct c.minute) as per_minute
     from storms as s
     inner join calls as c
         on s.caller = c.caller
         and s.callee = c.callee
         and c.minute >= s.began - interval 24 hours
         and c.minute < s.began
+        and c.requests > c.denied
     group by all
 )
 

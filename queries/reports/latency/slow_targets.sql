@@ -3,8 +3,9 @@
 -- question = "Which one target of a service is slower, or fails more, than the others?"
 -- about = """
 -- A target's p90 of target time and its share of failures, against the median of the targets that the same service had in
--- the same ten minutes (a deploy replaces them), weighted by the target's requests. Without any there is nothing to compare
--- with: verdict alone. A whole target group that differs is a question for canary."""
+-- the same ten minutes (a deploy replaces them), weighted by the target's requests. Ten minutes in which it had none count in
+-- neither. Where fewer than min_requests had siblings, there is nothing to compare with: verdict alone, p90 and failures are
+-- of all its requests. A whole target group that differs is a question for canary."""
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }
@@ -19,11 +20,11 @@
 -- target_group = { type = "varchar", about = "its target group's ARN" }
 -- requests = { type = "bigint", about = "requests that reached it" }
 -- share = { type = "double", about = "of the service's requests, 0 to 1" }
--- failed_share = { type = "double", about = "server errors and missing responses / requests, 0 to 1" }
--- siblings_failed_share = { type = "double", about = "the siblings' median share; NULL without any" }
+-- failed_share = { type = "double", about = "server errors and missing responses / requests beside siblings, 0 to 1" }
+-- siblings_failed_share = { type = "double", about = "the siblings' median share; NULL when alone" }
 -- p90_ms = { type = "double", about = "90th percentile of target time per ten minutes, their weighted mean, ms" }
--- siblings_p90_ms = { type = "double", about = "the same of the siblings' median" }
--- ratio = { type = "double", about = "p90 / siblings' p90" }
+-- siblings_p90_ms = { type = "double", about = "the same of the siblings' median; NULL when alone, or never timed" }
+-- ratio = { type = "double", about = "p90 / siblings' p90; NULL when that is 0 ms" }
 -- last_seen = { type = "timestamp with time zone", about = "last request" }
 -- vpc = { type = "varchar", about = "VPC of the target" }
 -- ---
@@ -36,7 +37,7 @@ with reached as (
         max(r.target_group) as target_group,
         count(*) as requests,
         count(*) filter (r.outcome in ('server_error', 'no_response')) as failed,
-        quantile_cont(r.target_ms, 0.9) as p90_ms,
+        round(quantile_cont(whole_us(r.target_ms), 0.9)) as p90_us,
         max(r.time) as last_seen
     from requests as r
     where r.time >= $since
@@ -54,7 +55,7 @@ siblings_then as (
         a.vpc,
         a.slot,
         median(b.failed / b.requests) as failed_share,
-        median(b.p90_ms) as p90_ms
+        median(b.p90_us) as p90_us
     from reached as a
     inner join reached as b
         on a.callee = b.callee
@@ -63,35 +64,55 @@ siblings_then as (
     group by all
 ),
 
-enough as (
+beside as (
     select
-        a.callee,
-        a.target,
-        a.vpc,
-        max(a.target_group) as target_group,
-        sum(a.requests)::bigint as requests,
-        sum(a.requests) / sum(sum(a.requests)) over (partition by a.callee) as share,
-        sum(a.failed) / sum(a.requests) as failed_share,
-        sum(a.p90_ms * a.requests) / nullif(sum(a.requests) filter (a.p90_ms is not null), 0) as p90_ms,
-        sum(b.failed_share * a.requests) / nullif(sum(a.requests) filter (b.failed_share is not null), 0)
-            as siblings_failed_share,
-        sum(b.p90_ms * a.requests) / nullif(sum(a.requests) filter (b.p90_ms is not null), 0) as siblings_p90_ms,
-        count(b.slot) as slots,
-        max(a.last_seen) as last_seen
+        a.*,
+        b.slot is not null as has_siblings,
+        b.failed_share as siblings_failed_share,
+        b.p90_us as siblings_p90_us,
+        coalesce(sum(a.requests) filter (b.slot is not null) over (partition by a.callee, a.target, a.vpc), 0)
+            < greatest($min_requests, 1) as is_alone
     from reached as a
     left join siblings_then as b
         on a.callee = b.callee
         and a.target = b.target
         and a.vpc = b.vpc
         and a.slot = b.slot
-    group by a.callee, a.target, a.vpc
+),
+
+-- The requests of the slots that count: for failures (n) and for the p90 (timed), each the same on both sides.
+weighed as (
+    select
+        *,
+        case when is_alone or has_siblings then requests end as n,
+        case when p90_us is not null and (is_alone or siblings_p90_us is not null) then requests end as timed
+    from beside
+),
+
+enough as (
+    select
+        callee,
+        target,
+        vpc,
+        max(target_group) as target_group,
+        sum(requests)::bigint as requests,
+        sum(requests) / sum(sum(requests)) over (partition by callee) as share,
+        is_alone,
+        sum(failed) filter (n > 0) / sum(n) as failed_share,
+        sum(p90_us * timed) / sum(timed) as p90_us,
+        case when not is_alone then sum(siblings_failed_share * n) / sum(n) end as siblings_failed_share,
+        case when not is_alone then sum(siblings_p90_us * timed) / sum(timed) end as siblings_p90_us,
+        max(last_seen) as last_seen
+    from weighed
+    group by callee, target, vpc, is_alone
 )
 
 select
     case
-        when e.slots = 0 then 'alone'
-        when e.failed_share >= e.siblings_failed_share + $min_added_share then 'failing'
-        when e.p90_ms >= $min_ratio * e.siblings_p90_ms and e.p90_ms - e.siblings_p90_ms >= $min_added_ms then 'slow'
+        when e.is_alone then 'alone'
+        -- 0.15 - 0.1 is a little less than 0.05.
+        when round(e.failed_share - e.siblings_failed_share, 9) >= $min_added_share then 'failing'
+        when e.p90_us >= $min_ratio * e.siblings_p90_us and e.p90_us - e.siblings_p90_us >= 1000 * $min_added_ms then 'slow'
         else 'ok'
     end as verdict,
     e.callee,
@@ -101,16 +122,18 @@ select
     e.share,
     e.failed_share,
     e.siblings_failed_share,
-    e.p90_ms,
-    e.siblings_p90_ms,
-    e.p90_ms / nullif(e.siblings_p90_ms, 0) as ratio,
+    ms_of(e.p90_us) as p90_ms,
+    ms_of(e.siblings_p90_us) as siblings_p90_ms,
+    e.p90_us / nullif(e.siblings_p90_us, 0) as ratio,
     e.last_seen,
     nullif(e.vpc, '') as vpc
 from enough as e
 where e.requests >= $min_requests
 order by
     array_position(['failing', 'slow', 'ok', 'alone'], verdict),
-    e.failed_share - coalesce(e.siblings_failed_share, 0) desc,
+    round(e.failed_share - coalesce(e.siblings_failed_share, 0), 9) desc,
+    -- Infinitely slower than 0 ms comes first.
+    e.p90_us > 0 and e.siblings_p90_us = 0 desc,
     ratio desc nulls last,
     e.callee,
     e.target,

@@ -19,46 +19,61 @@
 -- target_p99_ms = { type = "double", about = "99th percentile of the same" }
 -- response_p50_ms = { type = "double", about = "median time of sending the response" }
 -- response_p99_ms = { type = "double", about = "99th percentile of the same" }
--- slowest_part = { type = "varchar", about = "front_door, target or response: largest share of the time" }
+-- slowest_part = { type = "varchar", about = "front_door, target or response: largest share of the time of requests with all three; NULL without any" }
+-- not_split = { type = "bigint", about = "timed requests without all three: no target was reached, or none answered" }
 -- ---
-with edges as (
+with timed as (
     select
         r.caller,
         r.callee,
-        count(*) as n,
-        quantile_cont(r.latency_ms, [0.5, 0.9, 0.99]) as total,
-        quantile_cont(r.front_door_ms, [0.5, 0.99]) as front_door,
-        quantile_cont(r.target_ms, [0.5, 0.99]) as target,
-        quantile_cont(r.response_ms, [0.5, 0.99]) as response,
-        coalesce(sum(r.front_door_ms), 0) as front_door_time,
-        coalesce(sum(r.target_ms), 0) as target_time,
-        coalesce(sum(r.response_ms), 0) as response_time
+        whole_us(r.latency_ms) as us,
+        whole_us(r.front_door_ms) as f,
+        whole_us(r.target_ms) as t,
+        whole_us(r.response_ms) as p,
+        r.front_door_ms is not null and r.target_ms is not null and r.response_ms is not null as is_split
     from edge_requests as r
     where r.time >= $since
         and r.time < $until
         and r.latency_ms is not null
-    group by r.caller, r.callee
+),
+
+edges as (
+    select
+        caller,
+        callee,
+        count(*) as n,
+        count(*) filter (not is_split) as not_split,
+        quantile_cont(us, [0.5, 0.9, 0.99]) as total,
+        quantile_cont(f, [0.5, 0.99]) as front_door,
+        quantile_cont(t, [0.5, 0.99]) as target,
+        quantile_cont(p, [0.5, 0.99]) as response,
+        sum(f) filter (is_split) as front_door_time,
+        sum(t) filter (is_split) as target_time,
+        sum(p) filter (is_split) as response_time
+    from timed
+    group by caller, callee
 )
 
 select
     e.caller,
     e.callee,
     e.n,
-    e.total[1] as p50_ms,
-    e.total[2] as p90_ms,
-    e.total[3] as p99_ms,
-    e.front_door[1] as front_door_p50_ms,
-    e.front_door[2] as front_door_p99_ms,
-    e.target[1] as target_p50_ms,
-    e.target[2] as target_p99_ms,
-    e.response[1] as response_p50_ms,
-    e.response[2] as response_p99_ms,
+    ms_of(e.total[1]) as p50_ms,
+    ms_of(e.total[2]) as p90_ms,
+    ms_of(e.total[3]) as p99_ms,
+    ms_of(e.front_door[1]) as front_door_p50_ms,
+    ms_of(e.front_door[2]) as front_door_p99_ms,
+    ms_of(e.target[1]) as target_p50_ms,
+    ms_of(e.target[2]) as target_p99_ms,
+    ms_of(e.response[1]) as response_p50_ms,
+    ms_of(e.response[2]) as response_p99_ms,
     case
-        when e.front_door_time + e.target_time + e.response_time = 0 then null
+        when coalesce(e.front_door_time + e.target_time + e.response_time, 0) = 0 then null
         when e.target_time >= e.front_door_time and e.target_time >= e.response_time then 'target'
         when e.front_door_time >= e.response_time then 'front_door'
         else 'response'
-    end as slowest_part
+    end as slowest_part,
+    e.not_split
 from edges as e
 where e.n >= $min_requests
 order by p99_ms desc, e.caller, e.callee

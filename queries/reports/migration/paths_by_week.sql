@@ -2,9 +2,9 @@
 -- title = "Paths of a caller's traffic, week by week"
 -- question = "Which share of each caller's traffic goes over load balancers, Lattice, resource configurations and Lambda relays?"
 -- about = """
--- Weeks begin on Monday, UTC. lambda_relay: calls of a function that calls one service only (told by its session name within
--- the requests of the window; see lambda_callers). Connections to resource configurations count like requests. A week that
--- the window or the data does not cover whole has complete false: its shares hold, its numbers do not compare."""
+-- Weeks begin on Monday, UTC. lambda_relay: calls of a function that calls one service only, signed or not (told by its session
+-- name within the requests of the window; see lambda_callers). Connections to resource configurations count like requests. A
+-- week that the window or the data does not cover whole has complete false: its shares hold, its numbers do not compare."""
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }
@@ -19,15 +19,23 @@
 -- callees = { type = "bigint", about = "services reached that way" }
 -- complete = { type = "boolean", about = "whether window and data cover the week" }
 -- ---
+-- One service only, of all that it calls, signed or not.
 with relays as (
     select r.caller
     from edge_requests as r
     where r.time >= $since
         and r.time < $until
         and contains(r.caller_principal, ':role/')
+        and r.caller in (
+            select c.caller
+            from calls as c
+            where c.minute >= $since
+                and c.minute < $until
+            group by c.caller
+            having min(c.callee) = max(c.callee)
+        )
     group by r.caller
-    having count(distinct r.callee) = 1
-        and bool_and(
+    having bool_and(
             coalesce(
                 not regexp_full_match(
                     r.caller_session, '[0-9a-f]{32}|i-[0-9a-f]+|eks-.*|[0-9]{16,}|botocore-session-.*|aws-go-sdk-.*'

@@ -19,12 +19,12 @@
 -- not_after = { type = "timestamp with time zone", about = "valid until" }
 -- days_left = { type = "double", about = "not_after - end of the window, days; below 0: expired" }
 -- connections = { type = "bigint", about = "handshakes in the window; NULL for Lattice" }
--- failures = { type = "bigint", about = "of these, refused" }
+-- failures = { type = "bigint", about = "of these, refused (Lattice: requests)" }
 -- codes = { type = "varchar[]", about = "failure codes with their counts" }
 -- requests = { type = "bigint", about = "requests over these connections" }
 -- first_seen = { type = "timestamp with time zone", about = "first use in the window" }
 -- last_success = { type = "timestamp with time zone", about = "last accepted handshake (Lattice: request)" }
--- last_failure = { type = "timestamp with time zone", about = "last refused handshake" }
+-- last_failure = { type = "timestamp with time zone", about = "last refused handshake (Lattice: request)" }
 -- client_ips = { type = "bigint", about = "addresses it came from" }
 -- complete_until = { type = "timestamp with time zone", about = "until when the log it comes from is complete" }
 -- ---
@@ -109,14 +109,19 @@ shown as (
         null,
         null,
         null,
-        0,
+        count(*) filter (l.refused),
         count(*),
         min(l.start_time),
-        max(l.start_time),
-        null,
+        max(l.start_time) filter (not l.refused),
+        max(l.start_time) filter (l.refused),
         count(distinct l.source_ip),
         'lattice_access'
-    from lattice_access as l
+    from (
+        select
+            *,
+            auth_denied_reason is not null or coalesce(failure_reason = 'ClientAccessDenied', false) as refused
+        from lattice_access
+    ) as l
     left join service_names as n
         on l.service_arn = n.service
     where l.start_time >= $since
@@ -162,4 +167,5 @@ order by
     s.not_after,
     s.subject,
     s.callee,
-    s.serial_number
+    s.serial_number,
+    s.elb

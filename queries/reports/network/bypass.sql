@@ -21,7 +21,7 @@
 -- last_seen = { type = "timestamp with time zone", about = "end of the last one" }
 -- client_ips = { type = "varchar[]", about = "addresses of the client, at most 10" }
 -- targets = { type = "varchar[]", about = "ip:port of the targets, at most 10" }
--- vpc = { type = "varchar", about = "VPC of the target" }
+-- vpc = { type = "varchar", about = "VPC of the target; where several have targets, that of the last flow" }
 -- caller_principal = { type = "varchar", about = "role seen at its addresses, where there is one alone" }
 -- complete_until = { type = "timestamp with time zone", about = "until when flow records are complete; NULL: there are none" }
 -- ---

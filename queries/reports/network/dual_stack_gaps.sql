@@ -45,18 +45,22 @@ with seen as (
     group by all
 ),
 
+-- The client's VPC as in bypass: an address that several have, or none that is known, is in the destination's.
 placed as (
     select
         s.*,
         coalesce(n.name, s.interface_id, s.server_ip) as destination,
-        coalesce(m.name, key_name(coalesce(s.vpc, '') || '/' || s.client_ip)) as caller
+        coalesce(m.name, key_name(coalesce(v.vpc, s.vpc, '') || '/' || s.client_ip)) as caller
     from seen as s
     left join address_names as n
         on s.vpc = n.vpc
         and s.server_ip = n.ip
         and s.hour = n.hour
+    left join address_vpcs as v
+        on s.client_ip = v.ip
+        and s.hour = v.hour
     left join address_names as m
-        on s.vpc = m.vpc
+        on coalesce(v.vpc, s.vpc) = m.vpc
         and s.client_ip = m.ip
         and s.hour = m.hour
 ),
@@ -97,4 +101,4 @@ select
 from counted as c
 where c.rejects >= $min_rejects
     and c.other > 0
-order by c.rejects desc, c.destination, c.server_port
+order by c.rejects desc, c.destination, c.server_port, c.rejected_version, c.vpc

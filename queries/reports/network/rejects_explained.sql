@@ -18,7 +18,7 @@
 -- ports = { type = "bigint", about = "ports it tried" }
 -- rejects = { type = "bigint", about = "rejected attempts in the window" }
 -- first_seen = { type = "timestamp with time zone", about = "first of them" }
--- last_seen = { type = "timestamp with time zone", about = "last of them" }
+-- last_seen = { type = "timestamp with time zone", about = "first of them in the last minute that has one" }
 -- calls_allowed = { type = "bigint", about = "calls of that source that the service answered" }
 -- accepted_before = { type = "bigint", about = "connections from that source to the same address and port that were accepted" }
 -- last_allowed = { type = "timestamp with time zone", about = "newest of both: hour or minute" }

@@ -7,6 +7,7 @@
 -- is in no log, so address and port of the target, a front door as peer, and the time; or the client leg to a load balancer
 -- from an address that several VPCs have. none: no such record; complete_until tells one that may still come. With
 -- keep-alive one flow carries many requests."""
+-- around_minutes = 11
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }

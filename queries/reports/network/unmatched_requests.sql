@@ -5,6 +5,7 @@
 -- Matched by address and port within the minute beside it, per edge and leg. A VPC without any flow record in the window has no flow log (or it does not
 -- reach this lake); where others of the VPC are there, some were not delivered, the interface has none, or the address is
 -- not the one in the packets. Only requests before complete_until are counted: later records may still come."""
+-- around_minutes = 11
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }
@@ -142,7 +143,7 @@ select
     c.vpc,
     c.first_unmatched,
     c.last_unmatched,
-    b.ended as complete_until
-from counted as c, bounds as b
+    (select w.complete_until from watermarks as w where w.source = 'vpc_flow') as complete_until
+from counted as c
 where c.unmatched >= $min_unmatched
 order by c.unmatched desc, c.caller, c.callee, c.leg, c.vpc

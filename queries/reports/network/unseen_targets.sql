@@ -91,4 +91,4 @@ select
 from unseen as u
 inner join nodes as n
     on u.node = n.node
-order by u.requests desc, n.name, u.ip, u.port
+order by u.requests desc, n.name, u.ip, u.port, u.vpc

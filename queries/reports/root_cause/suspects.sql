@@ -4,13 +4,14 @@
 -- about = """
 -- Every edge downstream of the service (all edges without one), compared with what was before: counts of the minutes before,
 -- latency of the whole hours before (where they hold fewer than 20 requests, of the begun hour less the window's own). Its
--- excess: failures and refusals above the share they had, and answers slower than 1.2 times the p90 it had; what three
--- standard errors explain is no excess. From that is taken what got worse over the callee's own calls: failures, and added
--- milliseconds. A callee that calls nobody may call under a name that is kept apart (NAT, shared hosts): then calls of
--- whoever may be it, by VPC and address, explain up to three quarters. The rest, own_excess, is weighted by its share of the
--- excess and by who got worse first. verdict suspect: most of the excess is its own; passed_on: most comes from further down;
--- unclear: most may come from further down, over calls of a name that may or may not be the callee's. An edge that was
--- refused before has no latency to compare with. No row: nothing got worse beyond chance."""
+-- excess: failures and refusals above the share they had, and answers slower than 1.2 times the p90 it had, by more than 2 ms
+-- (Lattice logs whole milliseconds); what three standard errors explain is no excess. From that is taken what got worse over
+-- the callee's own calls: failures, and added milliseconds. A callee that calls nobody may call under a name that is kept
+-- apart (NAT, shared hosts): then calls of whoever may be it, by VPC and address, explain up to three quarters. The rest,
+-- own_excess, is weighted by its share of the excess and by who got worse first. verdict suspect: most of the excess is its
+-- own; passed_on: most comes from further down; unclear: most may come from further down, over calls of a name that may or
+-- may not be the callee's. An edge that was refused before has no latency to compare with. No row: nothing got worse beyond
+-- chance."""
 -- history_hours = 24
 -- [params]
 -- since = { type = "timestamptz", about = "start of the failing window" }
@@ -24,7 +25,7 @@
 -- caller = { type = "varchar", about = "display name of the caller's node" }
 -- callee = { type = "varchar", about = "display name of the callee's node" }
 -- kind = { type = "varchar", about = "denied, failing or slow: what most of the excess is" }
--- score = { type = "double", about = "own_excess x its share of excess x earliness, as a share of all edges', 0 to 1" }
+-- score = { type = "double", about = "own_excess x its share of excess x earliness, as a share of all edges', 0 to 1; NULL where no excess is an edge's own, as of services that call each other in a circle" }
 -- excess = { type = "double", about = "failed, refused and slow requests above what was usual, chance left out" }
 -- own_excess = { type = "double", about = "of these, not explained by further down" }
 -- requests = { type = "bigint", about = "requests in the window" }
@@ -147,11 +148,17 @@ past_buckets as (
 
 slow_limits as (
     select
-        b.caller,
-        b.callee,
-        1.2 * p90(b.bucket, b.n) as ms
-    from past_buckets as b
-    group by b.caller, b.callee
+        caller,
+        callee,
+        greatest(1.2 * p90_ms, p90_ms + 2) as ms
+    from (
+        select
+            caller,
+            callee,
+            p90(bucket, n) as p90_ms
+        from past_buckets
+        group by caller, callee
+    )
 ),
 
 usual_latency as (
@@ -188,11 +195,11 @@ judged as (
     left join usual_counts as c
         on a.caller = c.caller
         and a.callee = c.callee
-    -- The rollup of latency holds refused requests too: after many of them it says nothing of the work.
+    -- The rollup of latency holds refused requests too: after many of them it says nothing of the work. (A condition beside
+    -- the columns would compare every request with every edge.)
     left join usual_latency as l
         on a.caller = l.caller
-        and a.callee = l.callee
-        and coalesce(c.denied / c.n, 0) < 0.1
+        and case when coalesce(c.denied / c.n, 0) < 0.1 then a.callee end = l.callee
 ),
 
 onsets as (
@@ -244,27 +251,52 @@ worse as (
     where e.failing + e.refused + e.slow > 0
 ),
 
+answering as (
+    select distinct
+        callee as node,
+        target_vpc as vpc,
+        target_ip as ip
+    from asked
+    where callee not in (select c.caller from called as c)
+),
+
+asking as (
+    select distinct
+        caller,
+        caller_vpc as vpc,
+        caller_ip as ip
+    from asked
+    where caller not in (select c.callee from called as c)
+),
+
 -- A callee that calls nobody may call under a name that is kept apart: that of a caller whom nobody calls, whose calls do
 -- not lead back to the callee, and who calls from the callee's own addresses, or from its VPC and no target's address.
 aliases as (
-    select distinct
-        t.callee as node,
-        s.caller as caller
-    from asked as t
-    inner join asked as s
-        on t.target_vpc = s.caller_vpc
-        and (
-            t.target_ip = s.caller_ip
-            or s.caller_ip not in (select a.target_ip from asked as a where a.target_ip is not null)
-        )
-    where t.callee not in (select c.caller from called as c)
-        and s.caller not in (select c.callee from called as c)
-        and not exists (
-            select 1
-            from reached as r
-            where r.caller = s.caller
-                and r.node = t.callee
-        )
+    select
+        t.node,
+        s.caller
+    from answering as t
+    inner join asking as s
+        on t.vpc = s.vpc
+        and t.ip = s.ip
+    union
+    select
+        t.node,
+        s.caller
+    from (
+        select distinct
+            node,
+            vpc
+        from answering
+    ) as t
+    inner join (
+        select distinct
+            caller,
+            vpc
+        from asking
+        where ip not in (select a.target_ip from asked as a where a.target_ip is not null)
+    ) as s
+        on t.vpc = s.vpc
 ),
 
 -- What comes to a node from further down: over its own calls, or over those of its possible aliases.
@@ -290,6 +322,9 @@ brought as (
         from worse as w
         inner join aliases as a
             on w.caller = a.caller
+        anti join reached as r
+            on a.caller = r.caller
+            and a.node = r.node
     )
     group by node
 ),

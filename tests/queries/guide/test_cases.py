@@ -14,7 +14,8 @@ from ingest.lake.tables import Lake
 from queries import scorecard
 from queries.prices_file import read_prices
 from queries.session import open_session
-from tests.queries.test_cases import opened
+from tests.queries.lake_of import session_on
+from tests.queries.test_cases import rows as given_rows
 
 HERE = Path(__file__).parent
 CASES = sorted(HERE.glob("*/*.toml"))
@@ -40,7 +41,7 @@ def test_case(path: Path, tmp_path: Path) -> None:
     """Rows and line as the case expects them; as a table macro of the shell the practice gives the same rows."""
     case = tomllib.loads(path.read_text())
     practice = scorecard.practice(path.parent.name)
-    with opened(case, tmp_path) as session:
+    with session_on(tmp_path, **given_rows(case, late=False)) as session:
         rows, values = scorecard.rows_of(session, practice, PRICES, case["params"])
         line = scorecard.line_of(session, practice, rows, values)
         session.query(practice.report.macro(session))
