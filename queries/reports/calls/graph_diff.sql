@@ -39,33 +39,47 @@ with bounds as (
         isinf(first_hour()) or from_at >= window_from() as holds_requests
 ),
 
+-- The windows' bounds once more where rows are read: only what is known when a question is planned prunes files.
+present as (
+    from edges(minute_of($since), greatest(least($until, data_until()), minute_of($since)))
+),
+
+past as (
+    from edges(
+        minute_of(coalesce($before_since::timestamptz, coalesce($before_until::timestamptz, $since) - ($until - $since))),
+        least(coalesce($before_until::timestamptz, $since), data_until())
+    )
+),
+
 counted as (
     select
-        c.caller,
-        c.callee,
-        coalesce(sum(c.requests) filter (c.minute >= b.from_at and c.minute < b.to_at), 0) as before,
-        coalesce(sum(c.denied) filter (c.minute >= b.from_at and c.minute < b.to_at), 0) as refused_before,
-        coalesce(sum(c.server_errors + c.no_response) filter (c.minute >= b.from_at and c.minute < b.to_at), 0) as wrong_before,
-        coalesce(sum(c.requests) filter (c.minute >= $since and c.minute < b.ended), 0) as now,
-        coalesce(sum(c.denied) filter (c.minute >= $since and c.minute < b.ended), 0) as refused_now,
-        coalesce(sum(c.server_errors + c.no_response) filter (c.minute >= $since and c.minute < b.ended), 0) as wrong_now
-    from calls as c, bounds as b
-    where c.minute >= least(b.from_at, $since)
-        and c.minute < greatest(b.ended, b.to_at)
-    group by c.caller, c.callee
+        coalesce(n.caller, p.caller) as caller,
+        coalesce(n.callee, p.callee) as callee,
+        coalesce(p.requests, 0) as before,
+        coalesce(p.denied, 0) as refused_before,
+        coalesce(p.server_errors + p.no_response, 0) as wrong_before,
+        coalesce(n.requests, 0) as now,
+        coalesce(n.denied, 0) as refused_now,
+        coalesce(n.server_errors + n.no_response, 0) as wrong_now
+    from present as n
+    full outer join past as p
+        on n.caller = p.caller
+        and n.callee = p.callee
 ),
 
 timed as (
     select
         r.caller,
         r.callee,
-        quantile_cont(r.latency_ms, 0.9) filter (r.time >= b.from_at and r.time < b.to_at) as before,
-        quantile_cont(r.latency_ms, 0.9) filter (r.time >= $since and r.time < b.ended) as now
-    from edge_requests as r, bounds as b
-    where r.time >= least(b.from_at, $since)
-        and r.time < greatest(b.ended, b.to_at)
-        and r.latency_ms is not null
-        and r.outcome <> 'denied'
+        ms_of(quantile_cont(r.latency_us, 0.9) filter (r.time >= b.from_at and r.time < b.to_at)) as before,
+        ms_of(quantile_cont(r.latency_us, 0.9) filter (r.time >= $since and r.time < b.ended)) as now
+    from timed_requests as r, bounds as b
+    where not r.is_denied
+        and r.time >= least(
+            coalesce($before_since::timestamptz, coalesce($before_until::timestamptz, $since) - ($until - $since)),
+            $since
+        )
+        and r.time < greatest($until, $before_until::timestamptz)
     group by r.caller, r.callee
 ),
 
@@ -74,10 +88,11 @@ rolled as (
         l.caller,
         l.callee,
         p90(l.bucket, l.requests) as before
-    from latencies as l, bounds as b
-    where l.part = 'total'
-        and l.hour >= hour_of(b.from_at)
-        and l.hour + interval 1 hour <= b.to_at
+    from edge_latencies(
+        hour_of(coalesce($before_since::timestamptz, coalesce($before_until::timestamptz, $since) - ($until - $since))),
+        hour_of(least(coalesce($before_until::timestamptz, $since), data_until()))
+    ) as l
+    where not (select b.holds_requests from bounds as b)
     group by l.caller, l.callee
 ),
 

@@ -19,18 +19,22 @@
 -- first_seen = { type = "timestamp with time zone", about = "first of them" }
 -- last_seen = { type = "timestamp with time zone", about = "last of them" }
 -- ---
+-- Counted by object first: an object's name is taken to pieces once, not once a line.
 with lattice_lines as (
     select
         l.service_arn,
-        l.start_time as time,
-        delivery_source(l.log_object) as source,
-        contains(l.log_object, '/sn-') and o.hour is not null as is_again
+        l.log_object,
+        contains(l.log_object, '/sn-') and o.hour is not null as is_again,
+        count(*) as n,
+        min(l.start_time) as first_seen,
+        max(l.start_time) as last_seen
     from lattice_access as l
     left join own_subscriptions as o
         on split_part(l.service_arn, '/', 2) = o.service_id
         and hour_of(l.start_time) = o.hour
     where l.start_time >= $since
         and l.start_time < $until
+    group by all
 ),
 
 client_ends as (
@@ -50,9 +54,11 @@ client_ends as (
 records as (
     select
         c.vpc,
-        c.time,
-        delivery_source(c.log_object) as source,
-        e.hour is not null as is_again
+        c.log_object,
+        e.hour is not null as is_again,
+        count(*) as n,
+        min(c.time) as first_seen,
+        max(c.time) as last_seen
     from connections as c
     left join client_ends as e
         on case when c.action = 'ACCEPT' and c.connection_direction = 'ingress' then c.client_ip end = e.src_ip
@@ -62,31 +68,44 @@ records as (
         and hour_of(c.time) = e.hour
     where c.time >= $since
         and c.time < $until
+    group by all
 ),
 
-interfaces as (
+slots as (
     select
         c.interface_id,
         time_bucket(interval 5 minutes, c.time) as slot,
-        delivery_source(c.log_object) as source,
+        c.log_object,
         count(*) as n,
         min(c.time) as first_seen,
         max(c.time) as last_seen
     from connections as c
     where c.time >= $since
         and c.time < $until
-        and delivery_source(c.log_object) is not null
     group by all
 ),
 
+interfaces as (
+    select
+        interface_id,
+        slot,
+        delivery_source(log_object) as source,
+        sum(n) as n,
+        min(first_seen) as first_seen,
+        max(last_seen) as last_seen
+    from slots
+    group by all
+),
+
+-- What nobody is known to have delivered counts nowhere. (As a condition of rows DuckDB would ask it of every record.)
 doubled as (
     select
         interface_id,
         slot,
-        count(*) > 1 as twice,
-        sum(n) - max(n) as again,
-        sum(n) as n,
-        list(source) as sources,
+        count(source) > 1 as twice,
+        sum(n) filter (source is not null) - max(n) filter (source is not null) as again,
+        sum(n) filter (source is not null) as n,
+        list(source) filter (source is not null) as sources,
         min(first_seen) as first_seen,
         max(last_seen) as last_seen
     from interfaces
@@ -107,28 +126,38 @@ lasting as (
 select
     'network_and_service' as kind,
     l.service_arn as resource,
-    count(*) filter (l.is_again) as rows,
-    count(*) filter (l.is_again) / count(*) as share,
+    (sum(l.n) filter (l.is_again))::bigint as rows,
+    sum(l.n) filter (l.is_again) / sum(l.n) as share,
     false as counted_twice,
     list(distinct l.source order by l.source) filter (l.source is not null)[:10] as sources,
-    min(l.time) filter (l.is_again) as first_seen,
-    max(l.time) filter (l.is_again) as last_seen
-from lattice_lines as l
+    min(l.first_seen) filter (l.is_again) as first_seen,
+    max(l.last_seen) filter (l.is_again) as last_seen
+from (
+    select
+        *,
+        delivery_source(log_object) as source
+    from lattice_lines
+) as l
 group by l.service_arn
-having count(*) filter (l.is_again) > 0
+having sum(l.n) filter (l.is_again) > 0
 union all
 select
     'both_ends',
     r.vpc,
-    count(*) filter (r.is_again),
-    count(*) filter (r.is_again) / count(*),
+    (sum(r.n) filter (r.is_again))::bigint,
+    sum(r.n) filter (r.is_again) / sum(r.n),
     false,
     list(distinct r.source order by r.source) filter (r.source is not null)[:10],
-    min(r.time) filter (r.is_again),
-    max(r.time) filter (r.is_again)
-from records as r
+    min(r.first_seen) filter (r.is_again),
+    max(r.last_seen) filter (r.is_again)
+from (
+    select
+        *,
+        delivery_source(log_object) as source
+    from records
+) as r
 group by r.vpc
-having count(*) filter (r.is_again) > 0
+having sum(r.n) filter (r.is_again) > 0
 union all
 select
     'two_flow_logs',

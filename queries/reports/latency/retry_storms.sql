@@ -26,7 +26,7 @@
 -- caller_ips = { type = "bigint", about = "addresses that retried" }
 -- path = { type = "varchar", about = "path retried most; of several, the first by name" }
 -- ---
-with ordered as (
+with answered as (
     select
         r.caller,
         r.callee,
@@ -35,15 +35,25 @@ with ordered as (
         r.path,
         r.time,
         r.outcome in ('server_error', 'no_response') as failed,
-        max(case when r.outcome in ('server_error', 'no_response') then r.time end) over (
-            partition by r.caller, r.callee, r.caller_ip, r.method, r.path
-            order by r.time, r.log_object, r.log_line
-            rows between unbounded preceding and 1 preceding
-        ) as failed_before
+        r.log_object,
+        r.log_line
     from edge_requests as r
     where r.time >= $since
         and r.time < $until
         and r.outcome <> 'denied'
+),
+
+-- In the order of their time, where any failed: most calls never do.
+ordered as (
+    select
+        a.*,
+        max(case when a.failed then a.time end) over (
+            partition by a.caller, a.callee, a.caller_ip, a.method, a.path
+            order by a.time, a.log_object, a.log_line
+            rows between unbounded preceding and 1 preceding
+        ) as failed_before
+    from answered as a
+    where (a.caller, a.callee) in (select (f.caller, f.callee) from answered as f where f.failed)
 ),
 
 minutes as (
@@ -128,14 +138,16 @@ usual as (
         s.caller,
         s.callee,
         s.began,
-        sum(c.requests - c.denied) / count(distinct c.minute) as per_minute
+        sum(c.requests) / count(distinct c.minute) as per_minute
     from storms as s
-    inner join calls as c
+    inner join minute_calls as c
         on s.caller = c.caller
         and s.callee = c.callee
         and c.minute >= s.began - interval 24 hours
         and c.minute < s.began
-        and c.requests > c.denied
+    where c.outcome <> 'denied'
+        and c.minute >= $since - interval 24 hours
+        and c.minute < $until
     group by all
 )
 

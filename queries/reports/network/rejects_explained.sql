@@ -96,13 +96,12 @@ answered as (
         s.caller,
         s.callee,
         sum(c.ok)::bigint as calls_allowed,
-        max(c.minute) as last_allowed
+        max(c.last_ok) as last_allowed
     from services_at as s
-    inner join calls as c
+    inner join edge_calls(timestamptz '1970-01-01 00:00:00+00', $until) as c
         on s.caller = c.caller
         and s.service = c.callee
     where c.ok > 0
-        and c.minute < $until
     group by s.caller, s.callee
 ),
 
@@ -131,11 +130,10 @@ elsewhere as (
         p.callee,
         count(distinct c.callee) as others
     from pairs as p
-    inner join calls as c
+    inner join edge_calls(timestamptz '1970-01-01 00:00:00+00', $until) as c
         on p.caller = c.caller
         and p.callee <> c.callee
     where c.ok > 0
-        and c.minute < $until
     group by p.caller, p.callee
 )
 
