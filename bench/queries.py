@@ -85,10 +85,12 @@ def all_asked(session: Session, names: Sequence[str]) -> Callable[[], int]:
 
 
 @contextmanager
-def opened(lake: Lake, window: str, hours: float, held: tuple[str, ...] = ()) -> Iterator[tuple[Session, float, float]]:
+def opened(
+    lake: Lake, window: str, hours: float, held: tuple[str, ...] = (), around: float = 0
+) -> Iterator[tuple[Session, float, float]]:
     """A session with the seconds that opening it and holding views took."""
     begun = time.perf_counter()
-    with open_session(lake, window, history_hours=hours) as session:
+    with open_session(lake, window, history_hours=hours, around_minutes=around) as session:
         ready = time.perf_counter()
         session.hold(*held)
         yield session, ready - begun, time.perf_counter() - ready
@@ -114,7 +116,8 @@ def first_screen(lake: Lake, window: str, runs: int) -> None:
 
 def other_questions(lake: Lake, runs: int) -> None:
     """One edge's flows, the views, the baselines and the checks, for the last hour."""
-    with opened(lake, "-1h", HISTORY_HOURS) as (session, _, _):
+    around = max(report.around_minutes for report in catalog.load().values())
+    with opened(lake, "-1h", HISTORY_HOURS, around=around) as (session, _, _):
         edge = session.query(
             "select caller, callee from calls where front_door = 'lattice' and minute >= $since"
             " group by all order by sum(requests) desc, caller, callee limit 1",
@@ -179,6 +182,9 @@ def by_age(lakes: Sequence[Lake], runs: int) -> None:
             figures = {"open": openings}
             for name in ("edge_health", "call_graph", "denied_callers"):
                 figures[name] = _in_turn([asked(session, name) for session in sessions], runs)
+            for session in sessions:
+                session.hold(*HELD["-1h"])
+            figures["first screen"] = _in_turn([all_asked(session, WITH_SOURCES) for session in sessions], runs)
         for name, (one, thirty) in figures.items():
             print(f"{name + f', {hours} h of history':34} {one:8.3f} {thirty:8.3f} {thirty / one:6.2f}", flush=True)
 

@@ -25,7 +25,7 @@ from ingest.lake.vocabulary import ROWS_AT_ONCE
 from queries import statements
 from queries.names_file import GivenName, names_statement
 from queries.scans import moment, scan
-from queries.storage import extension_statements, secret_statement
+from queries.storage import FILE_SIZES, extension_statements, secret_statement
 from queries.times import parse_time
 from queries.watermarks import (
     bounds_statements,
@@ -89,7 +89,8 @@ class Session:
         self.rows = {name: sum(file.rows for file in files) for name, files in chosen.items()}
         self.setup = [_CLOCK, _FOOTERS, *(extension_statements() if not self.lake.is_local else [])]
         secret = secret_statement(self.lake)
-        for statement in [*self.setup, *([secret] if secret else [])]:
+        # Neither a key nor what is right for a lake alone is for the script of a shell.
+        for statement in [*self.setup, *([FILE_SIZES, secret] if secret else [])]:
             self._execute(statement)
         self.statements = list(self.setup)
         for statement in self._body(snapshots, chosen):
@@ -145,7 +146,7 @@ class Session:
             # A rollup's time is the start of its minute or hour, which may lie before the window's. Whole hours of them
             # all: an hour's names are those of the rollups by the hour.
             first = self._first_hour()
-            return first and _hour_of(first - self.history), self.until
+            return first and _hour_of(first - self.history), self.until and self.until + self.around
         return None, None
 
     def _files(self, table: Table, snapshot: Snapshot) -> tuple[DataFile, ...]:

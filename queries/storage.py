@@ -11,6 +11,9 @@ from ingest.errors import LakeError
 from ingest.lake.tables import Lake
 from queries.scans import literal
 
+FILE_SIZES = "set global enable_http_metadata_cache = true"
+"""A file's size is asked for once, not once a question: files of a lake never change. Others may."""
+
 _KEYS = {
     "access_key_id": "key_id",
     "secret_access_key": "secret",
@@ -21,12 +24,8 @@ _KEYS = {
 
 
 def extension_statements() -> list[str]:
-    """Statements that load httpfs and aws from their wheels: nothing is downloaded.
-
-    And one that has a file's size asked for once, not once a question: files of a lake never change.
-    """
-    loads = [f"load {literal(str(_extension(name)))}" for name in ("httpfs", "aws")]
-    return [*loads, "set global enable_http_metadata_cache = true"]
+    """Statements that load httpfs and aws from their wheels: nothing is downloaded."""
+    return [f"load {literal(str(_extension(name)))}" for name in ("httpfs", "aws")]
 
 
 def _extension(name: str) -> Path:

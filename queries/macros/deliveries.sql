@@ -27,7 +27,17 @@ with slots as (
         s as (partition by source)
 ),
 
--- Who begins in a slot takes over in it, in the one after it and in the two before it.
+-- Who is no rare guest: most of its objects are followed by the next five minutes' (its own pauses are not).
+steady as (
+    select source
+    from slots
+    group by source
+    having count(*) >= 6
+        and count(*) filter (next_slot = slot + interval 5 minutes) >= 0.5 * count(*)
+),
+
+-- Who begins in a slot takes over in it, in the one after it and in the two before it: a flow log that is steady, or began
+-- less than half an hour before the newest object, too young to tell.
 begun as (
     select
         *,
@@ -35,9 +45,10 @@ begun as (
     from slots
     where format = 'vpc_flow'
         and last_slot is distinct from slot - interval 5 minutes
+        and (source in (select source from steady) or slot > (select max(slot) from slots) - interval 30 minutes)
 ),
 
--- Of such a pair never both deliver: the heir is new, or was last seen before the other began, and is gone when the other
+-- Such a pair does not deliver side by side: the heir is new, or was last seen before the other began, and is gone when the other
 -- comes back. So what two flow logs lack at once is a gap of both, and none that was there all along hides one that died.
 replaced as (
     select distinct

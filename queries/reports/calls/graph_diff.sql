@@ -35,7 +35,6 @@ with bounds as (
         coalesce($before_since::timestamptz, coalesce($before_until::timestamptz, $since) - ($until - $since)) as from_at,
         least(coalesce($before_until::timestamptz, $since), data_until()) as to_at,
         greatest(least($until, data_until()), $since) as ended,
-        (epoch(ended) - epoch($since)) / nullif(epoch(to_at) - epoch(from_at), 0) as times_longer,
         isinf(first_hour()) or from_at >= window_from() as holds_requests
 ),
 
@@ -47,8 +46,18 @@ present as (
 past as (
     from edges(
         minute_of(coalesce($before_since::timestamptz, coalesce($before_until::timestamptz, $since) - ($until - $since))),
-        least(coalesce($before_until::timestamptz, $since), data_until())
+        minute_of(least(coalesce($before_until::timestamptz, $since), data_until()))
     )
+),
+
+-- What came before the first call of the window before is not known to have been quiet.
+durations as (
+    select (epoch(b.ended) - epoch($since)) / nullif(epoch(b.to_at) - epoch(greatest(b.from_at, p.first_minute)), 0) as times_longer
+    from bounds as b
+    cross join (
+        select min(first_minute) as first_minute
+        from past
+    ) as p
 ),
 
 counted as (
@@ -112,10 +121,11 @@ compared as (
         end as p90_before_ms,
         t.now as p90_now_ms,
         sum(c.before) over () as all_before,
-        least(c.now, c.now / nullif(b.times_longer, 0)) as comparable_now,
-        least(c.before, c.before * b.times_longer) as comparable_before
+        least(c.now, c.now / nullif(d.times_longer, 0)) as comparable_now,
+        least(c.before, c.before * d.times_longer) as comparable_before
     from counted as c
     cross join bounds as b
+    cross join durations as d
     left join timed as t
         on c.caller = t.caller
         and c.callee = t.callee

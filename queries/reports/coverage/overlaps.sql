@@ -106,8 +106,8 @@ doubled as (
         sum(n) filter (source is not null) - max(n) filter (source is not null) as again,
         sum(n) filter (source is not null) as n,
         list(source) filter (source is not null) as sources,
-        min(first_seen) as first_seen,
-        max(last_seen) as last_seen
+        min(first_seen) filter (source is not null) as first_seen,
+        max(last_seen) filter (source is not null) as last_seen
     from interfaces
     group by interface_id, slot
 ),

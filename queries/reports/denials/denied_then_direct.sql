@@ -10,7 +10,7 @@
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }
 -- within_minutes = { type = "bigint", default = 60, about = "from a refusal to a direct connection, at most" }
--- live_minutes = { type = "bigint", default = 10, about = "a request reached the target this near to the connection" }
+-- live_minutes = { type = "bigint", default = 10, about = "a request reached the target this near to the connection; of the minutes outside the window 10 are looked at" }
 -- [columns]
 -- caller = { type = "varchar", about = "display name of the refused caller" }
 -- callee = { type = "varchar", about = "display name of the service" }
@@ -74,11 +74,10 @@ arrivals as (
         c.client_ip,
         c.server_ip,
         c.server_port,
+        c.time,
         minute_of(c.time) as minute,
         count(*) as flows,
         sum(c.bytes) as bytes,
-        min(c.time) as first_at,
-        max(c.time) as last_start,
         max(c.end_time) as last_at
     from connections as c
     where c.time >= $since
@@ -119,11 +118,10 @@ direct as (
     select
         f.caller,
         f.callee,
-        b.*,
-        case when b.first_at >= f.first_denied then b.first_at else b.last_start end as begun_at
+        b.*
     from by_caller as b
     inner join refused as f
-        on b.last_start >= f.first_denied
+        on b.time >= f.first_denied
         and (list_contains(f.caller_ips, b.client_ip) or b.name = f.caller)
     where exists (
             select 1
@@ -149,7 +147,7 @@ select
     any_value(f.layers) as layer,
     any_value(f.denied)::bigint as denied,
     any_value(f.first_denied) as first_denied,
-    min(d.begun_at) as direct_from,
+    min(d.time) as direct_from,
     max(d.last_at) as direct_until,
     sum(d.flows)::bigint as direct_flows,
     sum(d.bytes)::bigint as bytes,
