@@ -118,6 +118,7 @@ carried as (
         and w.time between c.time - interval 60 seconds and c.end_time + interval 60 seconds
     where c.time >= $since - interval 11 minutes
         and c.time < $until + interval 2 minutes
+        and c.end_time >= $since - interval 60 seconds
         and c.time <= (select max(r.time) + interval 60 seconds from wanted as r)
         and (w.caller_vpc is null or c.vpc is null or w.caller_vpc = c.vpc or c.direction = 'ingress')
         and case
@@ -148,6 +149,7 @@ carried as (
         and w.time between c.time - interval 60 seconds and c.end_time + interval 60 seconds
     where c.time >= $since - interval 11 minutes
         and c.time < $until + interval 2 minutes
+        and c.end_time >= $since - interval 60 seconds
         and c.time <= (select max(r.time) + interval 60 seconds from wanted as r)
         and (w.target_vpc is null or c.vpc is null or w.target_vpc = c.vpc)
         and case
