@@ -30,12 +30,12 @@ setup-dev: .venv/.installed-dev ## The same with what tests and checks need
 		exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/.installed: constraints.txt pyproject.toml | .venv/pyvenv.cfg
+.venv/.installed: constraints.txt pyproject.toml hatch_build.py ingest/formats/cutter.c | .venv/pyvenv.cfg
 	$(PIP) install --require-hashes --no-deps -r constraints.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/.installed-dev: constraints-dev.txt pyproject.toml | .venv/pyvenv.cfg
+.venv/.installed-dev: constraints-dev.txt pyproject.toml hatch_build.py ingest/formats/cutter.c | .venv/pyvenv.cfg
 	$(PIP) install --require-hashes --no-deps -r constraints-dev.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch .venv/.installed $@

@@ -32,7 +32,10 @@ from ingest.formats.kinds import (
     ADDRESS_PORT,
     NULLS,
     SECONDS,
+    Compiled,
+    Kept,
     Kind,
+    Parts,
     nullify,
     without,
 )
@@ -74,7 +77,7 @@ def _requests(texts: Any) -> tuple[Arrays, Mask | None]:
     return [nullify(verb), nullify(url), nullify(protocol)], (odd if odd.any() else None)
 
 
-REQUEST = Kind(_request, _requests)
+REQUEST = Kind(_request, _requests, Compiled(((Kept.TEXT, 0, 0),) * 3, Parts.REQUEST))
 """The request line: method, URL and protocol."""
 
 SPLIT = {

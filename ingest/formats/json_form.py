@@ -16,14 +16,17 @@ from typing import Any
 
 import numpy as np
 
+from ingest.formats import cutter
 from ingest.formats.arrow import pa, pc
 from ingest.formats.block import Indices
-from ingest.formats.fields import Texts
+from ingest.formats.cutter import Place, Shape, is_compiled
+from ingest.formats.fields import Field, Texts
 from ingest.formats.kinds import NULLS, nullify
 from ingest.formats.lines import Lines, Mask
 from ingest.formats.scan import positions
 from ingest.formats.split import split
 from ingest.formats.text_columns import characters, mask_of, offsets_of
+from ingest.lake.schema import Table
 
 FEW = 64
 """Fewer lines than this are not worth a form."""
@@ -55,6 +58,11 @@ class Cell:
         """Whether that can be the value."""
         return bool(_NUMBER.fullmatch(value)) if self.is_number else '"' not in value
 
+    def place(self, field: Field | None) -> Place:
+        """The same for the compiled reader, whose texts may hold commas; the field is the key's."""
+        shape = Shape.NUMBER if self.is_number else Shape.ENCLOSED
+        return Place(field, shape, self.before.encode(), self.after.encode())
+
 
 def form_of(line: bytes) -> tuple[Cell, ...] | None:
     """The cells of a line that is an object of plain texts and whole numbers without commas; None for another line."""
@@ -72,34 +80,54 @@ def form_of(line: bytes) -> tuple[Cell, ...] | None:
     return tuple(cells) if len({cell.key for cell in cells}) == len(cells) else None
 
 
+def read(lines: Lines, plain: Mask, fields: Sequence[Field], table: Table) -> Iterator[tuple[Any, Indices]]:
+    """The plain lines of the block's first forms as rows, with their lines, where there is a compiled reader.
+
+    Plain lines are valid UTF-8 without control characters.
+    """
+    if not is_compiled():
+        return
+    named = {field.name: field for field in fields}
+    for form, left in _forms(lines, plain):
+        rows, at = cutter.read(lines, left, [cell.place(named.get(cell.key)) for cell in form], table, delimiter=b",")
+        left[at] = False
+        yield rows, at
+
+
 def cut(lines: Lines, plain: Mask, repeating: Collection[str]) -> Iterator[Texts]:
     """The plain lines of the block's first forms as columns of text, NULL where AWS wrote that there is nothing.
 
     Plain lines are valid UTF-8 without control characters. The columns of the `repeating` keys are dictionaries.
     """
+    for form, left in _forms(lines, plain):
+        chosen, names = np.flatnonzero(left), [cell.key for cell in form]
+        found = split(
+            lines.only(left),
+            names,
+            longest=lines.longest,
+            quoted=False,
+            repeating=repeating,
+            delimiter=",",
+            nulls=(),
+        )
+        texts = _texts(form, chosen[found.ours], found.columns, repeating)
+        left[texts.at] = False
+        yield texts
+
+
+def _forms(lines: Lines, plain: Mask) -> Iterator[tuple[tuple[Cell, ...], Mask]]:
+    """The forms of the plain lines that are left, and these; who reads a line takes it out of them."""
     left = plain.copy()
     if lines.has_backslash:
         left[lines.at(positions(lines.bytes, ord("\\")))] = False
     for _ in range(FORMS):
-        chosen = np.flatnonzero(left)
-        if len(chosen) < FEW:
+        if np.count_nonzero(left) < FEW:
             return
-        form = form_of(lines.data[lines.starts[chosen[0]] : lines.ends[chosen[0]] - 1])
+        first = int(left.argmax())
+        form = form_of(lines.data[lines.starts[first] : lines.ends[first] - 1])
         if form is not None:
-            names = [cell.key for cell in form]
-            found = split(
-                lines.only(left),
-                names,
-                longest=lines.longest,
-                quoted=False,
-                repeating=repeating,
-                delimiter=",",
-                nulls=(),
-            )
-            texts = _texts(form, chosen[found.ours], found.columns, repeating)
-            left[texts.at] = False
-            yield texts
-        left[chosen[0]] = False
+            yield form, left
+        left[first] = False
 
 
 def _texts(form: Sequence[Cell], at: Indices, cut: Mapping[str, Any], repeating: Collection[str]) -> Texts:

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from ingest.formats import json_form
 from ingest.formats.arrow import pa
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
 from ingest.formats.fields import Field, Texts, in_order, repeating, row_schema, typed
-from ingest.formats.json_form import cut
 from ingest.formats.kinds import ADDRESS_PORT, NULLS, nullify
 from ingest.formats.lines import Lines, Mask
 from ingest.formats.scan import Bytes, count_keys, count_pairs, find, pairs
@@ -65,7 +65,10 @@ def parse_json(block: Block, fields: Sequence[Field], table: Table, *, careful: 
     left = ~lines.blank
     if not careful:
         plain = left & ~lines.odd & _with_braces(lines)
-        for texts in cut(lines, plain, repeating(fields, table)):
+        for more, more_at in json_form.read(lines, plain, fields, table):
+            left[more_at] = False
+            rows, at, rejects = in_order(rows, at, more, more_at, rejects)
+        for texts in json_form.cut(lines, plain & left, repeating(fields, table)):
             left[texts.at] = False
             more, more_at, more_rejects = typed(texts, fields, table)
             rows, at, rejects = in_order(rows, at, more, more_at, rejects + more_rejects)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,36 @@ NULLS = ("-", "", "null")
 """The texts that mean nothing; in every format, and no other."""
 
 
+class Kept(IntEnum):
+    """As what a column keeps its values, for the compiled reader (cutter.c)."""
+
+    TEXT = 0
+    DICTIONARY = 1
+    INT32 = 2
+    INT64 = 3
+    REAL = 4
+    SECONDS = 5
+    TIME = 6
+    EPOCH = 7
+    NOTHING = 8
+
+
+class Parts(IntEnum):
+    """Into which columns a value goes, for the compiled reader (cutter.c)."""
+
+    WHOLE = 0
+    ADDRESS_PORT = 1
+    REQUEST = 2
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """How the compiled reader reads a kind: for each column as what it is kept, and the least and greatest number."""
+
+    columns: tuple[tuple[Kept, int, int], ...]
+    parts: Parts = Parts.WHOLE
+
+
 class BadValueError(ValueError):
     """A text that is no value of its kind; the message says what it should be."""
 
@@ -33,11 +64,13 @@ class Kind:
     """A way to read a field into one column or several.
 
     `one(text)` gives a value per column, or raises BadValueError; `many(texts)` gives an array per column and a mask of
-    the texts it did not recognise (None: it recognised all).
+    the texts it did not recognise (None: it recognised all). Lines with a field of a kind that is not `compiled` are
+    never read by the compiled reader.
     """
 
     one: Callable[[str], tuple[object, ...]]
     many: Callable[[Any], tuple[Arrays, Mask | None]]
+    compiled: Compiled | None = None
 
 
 _LONGEST_NULL = max(map(len, NULLS))
@@ -69,7 +102,11 @@ def _keep(texts: Any) -> tuple[Arrays, Mask | None]:
     return [texts], None
 
 
-TEXT = Kind(lambda text: (text,), _keep)
+def _alone(kept: Kept, least: int = 0, most: int = 0) -> Compiled:
+    return Compiled(((kept, least, most),))
+
+
+TEXT = Kind(lambda text: (text,), _keep, _alone(Kept.TEXT))
 
 
 def _numbers(texts: Any, shape: str, allowed: Sequence[bytes], type: Any) -> tuple[Any, Mask | None]:
@@ -118,7 +155,7 @@ def integer(type: Type, low: int | None = None, high: int | None = None) -> Kind
             wide, bad = without(wide, outside), either(bad, outside)
         return [pc.cast(wide, type.arrow)], bad
 
-    return Kind(one, many)
+    return Kind(one, many, _alone(Kept.INT32 if type is Type.INT else Kept.INT64, least, most))
 
 
 def _real(text: str) -> tuple[object, ...]:
@@ -142,7 +179,7 @@ def _reals(texts: Any) -> tuple[Arrays, Mask | None]:
     return [values], bad
 
 
-REAL = Kind(_real, _reals)
+REAL = Kind(_real, _reals, _alone(Kept.REAL))
 
 
 def _seconds(text: str) -> tuple[object, ...]:
@@ -157,7 +194,7 @@ def _seconds_of_many(texts: Any) -> tuple[Arrays, Mask | None]:
     return [values], bad
 
 
-SECONDS = Kind(_seconds, _seconds_of_many)
+SECONDS = Kind(_seconds, _seconds_of_many, _alone(Kept.SECONDS))
 """A processing time, where -1 means that there was none."""
 
 
@@ -208,7 +245,7 @@ def _times(texts: Any) -> tuple[Arrays, Mask | None]:
     return [values], (bad if bad.any() else None)
 
 
-TIME_KIND = Kind(lambda text: (read_time(text),), _times)
+TIME_KIND = Kind(lambda text: (read_time(text),), _times, _alone(Kept.TIME))
 
 
 def _address_port(text: str) -> tuple[object, ...]:
@@ -241,13 +278,16 @@ def _all_two(pieces: Any) -> bool:
 
 
 PORT = integer(Type.INT, 0, 65535)
-ADDRESS_PORT = Kind(_address_port, _addresses_ports)
+ADDRESS_PORT = Kind(
+    _address_port, _addresses_ports, Compiled(((Kept.TEXT, 0, 0), (Kept.INT32, 0, 65535)), Parts.ADDRESS_PORT)
+)
 """`address:port`, split at the last colon; brackets around an IPv6 address are dropped."""
 
 MILLISECONDS_ABOVE = 10**11
 """An epoch larger than this is in milliseconds: as seconds it would be the year 5138."""
 
-_LONG = integer(Type.LONG, 0, 10**14)
+_LATEST = 10**14
+_LONG = integer(Type.LONG, 0, _LATEST)
 
 
 def _epoch(text: str) -> tuple[object, ...]:
@@ -267,7 +307,7 @@ def _epochs(texts: Any) -> tuple[Arrays, Mask | None]:
     return [pc.cast(micros, TIME)], bad
 
 
-EPOCH = Kind(_epoch, _epochs)
+EPOCH = Kind(_epoch, _epochs, _alone(Kept.EPOCH, 0, _LATEST))
 """Seconds since 1970, or milliseconds where they are too many for seconds."""
 
 PLAIN = {

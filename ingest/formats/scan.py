@@ -12,10 +12,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ingest.formats.compiled import library
+
 Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]
 
 WINDOW = 1 << 18
+
+_BYTES_A_MARK = 64
+"""No log has more marks than that, as a rule: they are looked for again when there is no room."""
 
 
 def _windows(data: Bytes, beyond: int = 0) -> Iterator[tuple[int, Bytes]]:
@@ -62,6 +67,19 @@ def marks(data: Bytes) -> Marks:
 
     And `~` and DEL: less 32, all of these are above `|`, so that one comparison finds them.
     """
+    compiled = library()
+    if compiled is None:
+        return _marks(data)
+    high, room, count = np.empty(1, dtype=np.uint8), 0, len(data) // _BYTES_A_MARK + 1
+    while count > room:
+        room = count
+        found = np.empty(room, dtype=np.int64)
+        count = compiled.eastwest_marks(data.ctypes.data, len(data), found.ctypes.data, room, high.ctypes.data)
+    return Marks(found[:count].copy(), not high[0])
+
+
+def _marks(data: Bytes) -> Marks:
+    """The same, where nothing is compiled."""
     parts, is_ascii = [], True
     for start, window in _windows(data):
         found = window - np.uint8(32) > ord("|") - 32

@@ -2,7 +2,8 @@ r"""Load-balancer lines: fields with one space between them, some in double quot
 
 A quoted field ends at the first quote that a space or the line's end follows; backslashes mean nothing (AWS writes a
 quote within a field as the four characters `\x22`). Arrow's CSV reader cuts lines the same way as long as every quote
-stands at the edge of a field that AWS quotes; lines whose quotes do not are cut one at a time.
+stands at the edge of a field that AWS quotes; lines whose quotes do not are cut one at a time. Most lines are read
+before that, by the compiled reader where there is one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import numpy as np
 
 from ingest.formats.arrow import pa, pc
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
+from ingest.formats.cutter import Place, read
+from ingest.formats.cutter import Shape as Ends
 from ingest.formats.fields import Field, Texts, in_order, repeating, row_schema, typed
 from ingest.formats.kinds import NULLS
 from ingest.formats.lines import Lines, Mask
@@ -48,6 +51,16 @@ class Shape:
         """Names for so many fields; those beyond the known ones are field_35 and so on."""
         known = [field.name for field in self.fields[:count]]
         return known + [f"field_{i + 1}" for i in range(len(self.fields), count)]
+
+    def places(self, count: int) -> list[Place]:
+        """Where so many fields stand in a line."""
+        known = [*self.fields[:count], *[None] * (count - len(self.fields))]
+        return [self._place(at, field) for at, field in enumerate(known)]
+
+    def _place(self, at: int, field: Field | None) -> Place:
+        if at >= self.checked:
+            return Place(field, Ends.EITHER)
+        return Place(field, Ends.ENCLOSED, b'"', b'"') if at in self.quoted else Place(field, Ends.BARE)
 
     def cut(self, line: str) -> list[str]:
         """The fields of a line, without quotes; ValueError when they are not those of the format."""
@@ -100,6 +113,11 @@ def parse_tokens(block: Block, shape: Shape, table: Table, *, careful: bool = Fa
     lines = Lines(block)
     rows, at, rejects = row_schema(table).empty_table(), np.empty(0, dtype=np.int64), list[Rejected]()
     left = ~lines.blank
+    size = None if careful else _size(lines, left & ~lines.odd)
+    if size is not None and size >= shape.least:
+        places = shape.places(size)
+        rows, at = read(lines, left & ~lines.odd, places, table, delimiter=b" ", quote=b'"', may_be_empty=True)
+        left[at] = False
     for texts in () if careful else _cut_together(lines, left & ~lines.odd, shape, repeating(shape.fields, table)):
         left[texts.at] = False
         more, more_at, more_rejects = typed(texts, shape.fields, table)
@@ -117,9 +135,11 @@ def _cut_together(lines: Lines, plain: Mask, shape: Shape, held: Collection[str]
 
     The fields `held` come as dictionaries.
     """
+    if np.count_nonzero(plain) < FEW:
+        return
     quotes = Quotes(lines)
     plain &= ~quotes.loose()
-    size = int(lines.block.layout) if lines.block.layout.isdecimal() else _size_of_first(lines, plain)
+    size = _size(lines, plain)
     for _ in range(ROUNDS):
         if size is None or size < shape.least or np.count_nonzero(plain) < FEW:
             return
@@ -136,7 +156,10 @@ def _cut_together(lines: Lines, plain: Mask, shape: Shape, held: Collection[str]
         size = found.commonest
 
 
-def _size_of_first(lines: Lines, plain: Mask) -> int | None:
+def _size(lines: Lines, plain: Mask) -> int | None:
+    """How many fields the plain lines have, as their objects' first lines or their own first one says."""
+    if lines.block.layout.isdecimal():
+        return int(lines.block.layout)
     count = count_tokens(lines.block.line(int(plain.argmax()))) if plain.any() else ""
     return int(count) if count else None
 

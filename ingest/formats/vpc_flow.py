@@ -30,6 +30,7 @@ import numpy as np
 
 from ingest.formats.arrow import ArrowInvalidError, pa, pc
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
+from ingest.formats.cutter import Place, Shape, read
 from ingest.formats.fields import DoubtfulNumbersError, Texts, in_order, plain_fields, repeating, row_schema, typed
 from ingest.formats.kinds import EPOCH, NULLS, PORT, either
 from ingest.formats.lines import Lines, Mask
@@ -57,7 +58,8 @@ NUMBERS = frozenset(
 )
 REPEATING = repeating(FIELDS, TABLE)
 NULLS_WITHOUT_EMPTY = tuple(text for text in NULLS if text)
-KNOWN = frozenset(field.name for field in FIELDS)
+BY_NAME = {field.name: field for field in FIELDS}
+KNOWN = frozenset(BY_NAME)
 DEFAULT = (
     "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
 )
@@ -157,6 +159,18 @@ def parse_flows(block: Block, *, careful: bool = False) -> Parsed:
 
 def _read(lines: Lines, plain: Mask, names: Sequence[str]) -> tuple[Any, Indices, list[Rejected]]:
     """Rows, their lines and the rejects of the plain lines that have as many fields as there are names."""
+    rows, rows_at = row_schema(TABLE).empty_table(), np.empty(0, dtype=np.int64)
+    if EXPORTED not in names:
+        places = [Place(BY_NAME.get(name), Shape.BARE) for name in names]
+        rows, rows_at = read(lines, plain, places, TABLE, delimiter=b" ")
+        plain = plain.copy()
+        plain[rows_at] = False
+    more, more_at, rejects = _cut_together(lines, plain, names)
+    return in_order(rows, rows_at, more, more_at, rejects)
+
+
+def _cut_together(lines: Lines, plain: Mask, names: Sequence[str]) -> tuple[Any, Indices, list[Rejected]]:
+    """The same, cut by Arrow."""
     if np.count_nonzero(plain) < FEW:
         return row_schema(TABLE).empty_table(), np.empty(0, dtype=np.int64), []
     data, at = lines.only(plain), np.flatnonzero(plain)

@@ -34,7 +34,7 @@ from ingest.pipeline.rules import NO_RULES, Rules
 from ingest.pipeline.strays import sort_out
 from ingest.sources import Body, SourceObject
 
-_BLOCK_BYTES, _BLOCK_LINES = 12 << 20, 16_000
+_BLOCK_BYTES, _BLOCK_LINES = 12 << 20, 8_000
 """Text and lines parsed at once, at least: fewer lines pay too much for the calls, more text falls out of the cache."""
 _LARGEST_BLOCK = 24 << 20
 _REJECTS_AT_ONCE = 10_000

@@ -1,0 +1,411 @@
+/* Reads the plain lines of one form straight into typed columns, in one pass over the bytes.
+ *
+ * Promises: a line becomes a row only when every byte of it is accounted for by the form and every value is one that the
+ * careful parser would read the same way; any other line is left alone. Nothing outside `data` is read, and nothing
+ * outside the arrays it is given is written: it takes no memory of its own.
+ *
+ * Whoever calls knows that each wanted line is ASCII or valid UTF-8, holds no control character and ends with a newline.
+ * Plain C99 over ctypes: there is no reference to count, and the interpreter is free while it runs. How a form is
+ * declared is in cutter.py, which has the same structures, field by field.
+ */
+
+#include <stdint.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#ifndef SOURCE
+#define SOURCE ""
+#endif
+const char eastwest_source[] = SOURCE;                      /* SHA-256 of this file: nobody loads what another one made */
+
+enum shape { BARE, ENCLOSED, EITHER, NUMBER };              /* where a value ends */
+enum parts { WHOLE, ADDRESS_PORT, REQUEST };                /* into which columns it goes */
+enum kind { TEXT, DICTIONARY, INT32, INT64, REAL, SECONDS, TIME, EPOCH, NOTHING };  /* as what it is kept */
+
+struct text { int64_t start, length; };                     /* a piece of `data`; no length where there is none */
+
+struct column {
+    int32_t kind;
+    int32_t required;                                       /* a line without it is no row */
+    int64_t least, most;                                    /* of numbers */
+    uint8_t *valid;                                         /* a byte a row: 0 is NULL */
+    void *values;                                           /* an int32, int64, double or struct text a row */
+    struct text *entries;                                   /* DICTIONARY: its distinct texts, */
+    uint64_t *slots;                                        /*   an open hash table of them: hash, number + 1 */
+    int64_t size, count;                                    /*   with so many slots in use, and so many texts, */
+    int64_t last;                                           /*   of which this is the one that came last */
+};
+
+struct field {
+    int32_t shape, parts;
+    const uint8_t *before, *after;                          /* the text around the value */
+    int64_t before_length, after_length;
+    struct column *columns;
+};
+
+struct form {
+    uint8_t delimiter;
+    uint8_t quote;                                          /* what no bare value may hold; 0: nothing */
+    uint8_t may_be_empty;
+    int64_t fields;
+    struct field *field;
+    uint64_t seed;                                          /* of hashes: nobody can write logs that collide */
+};
+
+static int is_digit(uint8_t byte) { return (uint8_t)(byte - '0') < 10; }
+
+static int is_nothing(const uint8_t *text, int64_t length) {
+    return length == 0 || (length == 1 && *text == '-') || (length == 4 && !memcmp(text, "null", 4));
+}
+
+static uint64_t eight_bytes(const uint8_t *from) {
+    uint64_t word;
+    memcpy(&word, from, 8);
+    return word;
+}
+
+static uint64_t four_bytes(const uint8_t *from) {
+    uint32_t word;
+    memcpy(&word, from, 4);
+    return word;
+}
+
+static uint64_t mixed(uint64_t word) {
+    word *= 0x9E3779B97F4A7C15u;
+    return word ^ (word >> 32);
+}
+
+/* Of a text that is not empty. */
+static uint32_t hash_of(const uint8_t *text, int64_t length, uint64_t seed) {
+    uint64_t hash = seed ^ (uint64_t)length;
+    if (length >= 8) {
+        for (int64_t at = 0; at + 8 < length; at += 8) hash = mixed(hash ^ eight_bytes(text + at));
+        hash ^= eight_bytes(text + length - 8);
+    } else if (length >= 4) {
+        hash ^= four_bytes(text) | four_bytes(text + length - 4) << 32;
+    } else {
+        hash ^= (uint64_t)text[0] << 16 | (uint64_t)text[length / 2] << 8 | text[length - 1];
+    }
+    return (uint32_t)mixed(mixed(hash));
+}
+
+static int are_same(const uint8_t *data, struct text one, struct text other) {
+    return one.length == other.length && !memcmp(data + one.start, data + other.start, (size_t)one.length);
+}
+
+enum { FIRST_SLOTS = 256 };
+
+static void clear(struct column *column, int64_t size) {
+    column->size = size;
+    memset(column->slots, 0, (size_t)size * sizeof *column->slots);
+}
+
+/* Where a hash is in the table, or would be: the first slot from `at` on that has it or is free. */
+static int64_t slot_of(const struct column *column, uint32_t hash, int64_t at) {
+    for (at &= column->size - 1; column->slots[at]; at = (at + 1) & (column->size - 1))
+        if (column->slots[at] >> 32 == hash) break;
+    return at;
+}
+
+static void grow(struct column *column, const uint8_t *data, uint64_t seed) {
+    clear(column, 2 * column->size);
+    for (int64_t entry = 0; entry < column->count; entry++) {
+        struct text text = column->entries[entry];
+        uint32_t hash = hash_of(data + text.start, text.length, seed);
+        int64_t at = slot_of(column, hash, hash);
+        while (column->slots[at]) at = slot_of(column, hash, at + 1);
+        column->slots[at] = (uint64_t)hash << 32 | (uint64_t)(entry + 1);
+    }
+}
+
+/* The number of a text in the column's dictionary, which it joins if it is new. */
+static int32_t number_of(struct column *column, const uint8_t *data, struct text text, uint64_t seed) {
+    if (column->count && are_same(data, column->entries[column->last], text)) return (int32_t)column->last;
+    uint32_t hash = hash_of(data + text.start, text.length, seed);
+    int64_t at = slot_of(column, hash, hash);
+    for (; column->slots[at]; at = slot_of(column, hash, at + 1)) {
+        column->last = (int64_t)(uint32_t)column->slots[at] - 1;
+        if (are_same(data, column->entries[column->last], text)) return (int32_t)column->last;
+    }
+    column->last = column->count++;
+    column->entries[column->last] = text;
+    column->slots[at] = (uint64_t)hash << 32 | (uint64_t)column->count;
+    if (2 * column->count > column->size) grow(column, data, seed);
+    return (int32_t)column->last;
+}
+
+/* At most 18 digits, so that no number overflows; NULL where there is none. */
+static const uint8_t *digits(const uint8_t *at, const uint8_t *end, int64_t *value) {
+    const uint8_t *begin = at;
+    int64_t number = 0;
+    while (at < end && is_digit(*at)) {
+        if (at - begin == 18) return NULL;
+        number = 10 * number + (*at++ - '0');
+    }
+    *value = number;
+    return at > begin ? at : NULL;
+}
+
+static int whole_number(const uint8_t *at, const uint8_t *end, int64_t *value) {
+    int negative = at < end && *at == '-';
+    if (digits(at + negative, end, value) != end) return 0;
+    if (negative) *value = -*value;
+    return 1;
+}
+
+/* Of at most 15 digits: these and the power of ten are exact, so their quotient is the nearest number there is. */
+static int decimal_number(const uint8_t *at, const uint8_t *end, double *value) {
+    static const double POWERS[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    int negative = at < end && *at == '-';
+    int64_t number = 0, decimals = 0, count = 0;
+    at += negative;
+    if (at == end || !is_digit(*at)) return 0;
+    for (int behind = 0; at < end; at++) {
+        if (is_digit(*at)) {
+            if (++count > 15) return 0;
+            number = 10 * number + (*at - '0');
+            decimals += behind;
+        } else if (*at != '.' || behind++ || at + 1 == end) {
+            return 0;
+        }
+    }
+    *value = (double)number / POWERS[decimals];
+    if (negative) *value = -*value;
+    return 1;
+}
+
+static int two_digits(const uint8_t *at, int *value) {
+    *value = 10 * (at[0] - '0') + (at[1] - '0');
+    return is_digit(at[0]) && is_digit(at[1]);
+}
+
+static int64_t days_since_1970(int year, int month, int day) {
+    /* Years begin in March, so that the leap day is a year's last. */
+    int shifted = year - (month <= 2), month_from_march = (month + 9) % 12;
+    int64_t era = shifted / 400, of_era = shifted % 400;
+    int64_t day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + day_of_year - 719468;
+}
+
+/* 2026-01-31T23:59:59Z with at most nine decimals, of which six are kept, as microseconds since 1970. */
+static int iso_time(const uint8_t *at, const uint8_t *end, int64_t *value) {
+    static const int DAYS[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int century, year, month, day, hour, minute, second;
+    if (end - at < 20 || end[-1] != 'Z' || at[4] != '-' || at[7] != '-' || at[10] != 'T' || at[13] != ':' || at[16] != ':')
+        return 0;
+    if (!(two_digits(at, &century) & two_digits(at + 2, &year) & two_digits(at + 5, &month) & two_digits(at + 8, &day)
+          & two_digits(at + 11, &hour) & two_digits(at + 14, &minute) & two_digits(at + 17, &second)))
+        return 0;
+    year += 100 * century;
+    if (year < 1 || month < 1 || month > 12 || day < 1 || day > DAYS[month - 1] || hour > 23 || minute > 59 || second > 59)
+        return 0;
+    if (month == 2 && day == 29 && (year % 4 || (year % 100 == 0 && year % 400))) return 0;
+    int64_t micros = 0;
+    if (end - at > 20) {
+        int64_t decimals = end - at - 21;
+        if (at[19] != '.' || decimals < 1 || decimals > 9) return 0;
+        for (int64_t i = 0; i < 9; i++) {
+            if (i < decimals && !is_digit(at[20 + i])) return 0;
+            if (i < 6) micros = 10 * micros + (i < decimals ? at[20 + i] - '0' : 0);
+        }
+    }
+    int64_t seconds = 86400 * days_since_1970(year, month, day) + 3600 * hour + 60 * minute + second;
+    *value = 1000000 * seconds + micros;
+    return 1;
+}
+
+/* Keep a value in a column; 0 when it is none that is known to be read so. */
+static int keep(struct column *column, const uint8_t *data, int64_t start, int64_t length, int64_t row, uint64_t seed) {
+    const uint8_t *text = data + start, *end = text + length;
+    int64_t number = 0;
+    double real = 0;
+    if (is_nothing(text, length)) {
+        if (column->kind == NOTHING) return 1;
+        if (column->required) return 0;
+        column->valid[row] = 0;
+        switch (column->kind) {
+        case TEXT: ((struct text *)column->values)[row] = (struct text){0, 0}; break;
+        case DICTIONARY: case INT32: ((int32_t *)column->values)[row] = 0; break;
+        default: ((int64_t *)column->values)[row] = 0;
+        }
+        return 1;
+    }
+    switch (column->kind) {
+    case TEXT:
+        ((struct text *)column->values)[row] = (struct text){start, length};
+        break;
+    case DICTIONARY:
+        ((int32_t *)column->values)[row] = number_of(column, data, (struct text){start, length}, seed);
+        break;
+    case INT32: case INT64: case EPOCH:
+        if (!whole_number(text, end, &number) || number < column->least || number > column->most) return 0;
+        if (column->kind == INT32) ((int32_t *)column->values)[row] = (int32_t)number;
+        else if (column->kind == INT64) ((int64_t *)column->values)[row] = number;
+        /* More than that many seconds are milliseconds: kinds.MILLISECONDS_ABOVE. */
+        else ((int64_t *)column->values)[row] = number * (number > 100000000000 ? 1000 : 1000000);
+        break;
+    case REAL: case SECONDS:
+        if (!decimal_number(text, end, &real)) return 0;
+        ((double *)column->values)[row] = real;
+        column->valid[row] = !(column->kind == SECONDS && real == -1);
+        return 1;
+    case TIME:
+        if (!iso_time(text, end, &number)) return 0;
+        ((int64_t *)column->values)[row] = number;
+        break;
+    default:
+        return 0;
+    }
+    column->valid[row] = 1;
+    return 1;
+}
+
+static int is_of_address(uint8_t byte) {
+    return (uint8_t)(byte - '0') <= ':' - '0' || byte == '.' || (uint8_t)((byte | 32) - 'a') < 6;
+}
+
+static int keep_address_port(struct column *columns, const uint8_t *data, int64_t start, int64_t length, int64_t row,
+                             uint64_t seed) {
+    int64_t colon = length - 1;
+    if (is_nothing(data + start, length))
+        return keep(&columns[0], data, start, length, row, seed) && keep(&columns[1], data, start, length, row, seed);
+    while (colon > 0 && data[start + colon] != ':') colon--;
+    if (colon < 1 || length - colon - 1 < 1 || length - colon - 1 > 5 || !is_digit(data[start + colon + 1])) return 0;
+    for (int64_t i = 0; i < colon; i++)
+        if (!is_of_address(data[start + i])) return 0;
+    return keep(&columns[0], data, start, colon, row, seed)
+        && keep(&columns[1], data, start + colon + 1, length - colon - 1, row, seed);
+}
+
+/* Method, URL and protocol, between which stand two spaces; there are no others. */
+static int keep_request(struct column *columns, const uint8_t *data, int64_t start, int64_t length, int64_t row,
+                        uint64_t seed) {
+    int64_t spaces[2] = {0, 0}, count = 0;
+    if (is_nothing(data + start, length)) {
+        for (int i = 0; i < 3; i++)
+            if (!keep(&columns[i], data, start, length, row, seed)) return 0;
+        return 1;
+    }
+    for (int64_t i = 0; i < length; i++) {
+        if (data[start + i] != ' ') continue;
+        if (count == 2) return 0;
+        spaces[count++] = i;
+    }
+    if (count != 2 || spaces[1] + 1 == length) return 0;
+    return keep(&columns[0], data, start, spaces[0], row, seed)
+        && keep(&columns[1], data, start + spaces[0] + 1, spaces[1] - spaces[0] - 1, row, seed)
+        && keep(&columns[2], data, start + spaces[1] + 1, length - spaces[1] - 1, row, seed);
+}
+
+/* Where a value ends that begins at `at`; NULL when it is not written as the field's shape says. */
+static const uint8_t *end_of(const uint8_t *at, const uint8_t *end, int32_t shape, const struct form *form) {
+    const uint8_t *begin = at;
+    if (shape == ENCLOSED) return memchr(at, '"', (size_t)(end - at));
+    if (shape == NUMBER) {
+        while (at < end && is_digit(*at)) at++;
+        return at == begin || at - begin > 18 || (*begin == '0' && at - begin > 1) ? NULL : at;
+    }
+    const uint8_t *found = memchr(at, form->delimiter, (size_t)(end - at));
+    if (!found) found = end;
+    if (found == begin && !form->may_be_empty) return NULL;
+    return form->quote && memchr(begin, form->quote, (size_t)(found - begin)) ? NULL : found;
+}
+
+static int starts_with(const uint8_t *at, const uint8_t *end, const uint8_t *text, int64_t length) {
+    return end - at >= length && !memcmp(at, text, (size_t)length);
+}
+
+static int read_line(struct form *form, const uint8_t *data, const uint8_t *at, const uint8_t *end, int64_t row) {
+    static const uint8_t QUOTE[] = "\"";
+    for (int64_t i = 0; i < form->fields; i++) {
+        struct field *field = &form->field[i];
+        const uint8_t *before = field->before, *after = field->after;
+        int64_t before_length = field->before_length, after_length = field->after_length;
+        int32_t shape = field->shape;
+        if (shape == EITHER) {
+            shape = at < end && *at == '"' ? ENCLOSED : BARE;
+            before = after = QUOTE;
+            before_length = after_length = shape == ENCLOSED;
+        }
+        if (!starts_with(at, end, before, before_length)) return 0;
+        at += before_length;
+        const uint8_t *value_end = end_of(at, end, shape, form);
+        if (!value_end) return 0;
+        int64_t start = at - data, length = value_end - at;
+        int kept = field->parts == WHOLE ? keep(field->columns, data, start, length, row, form->seed)
+                 : field->parts == REQUEST ? keep_request(field->columns, data, start, length, row, form->seed)
+                 : keep_address_port(field->columns, data, start, length, row, form->seed);
+        if (!kept || !starts_with(value_end, end, after, after_length)) return 0;
+        at = value_end + after_length;
+        if (i + 1 < form->fields) {
+            if (at == end || *at != form->delimiter) return 0;
+            at++;
+        }
+    }
+    return at == end;
+}
+
+/* Rows of the wanted ones of `count` lines, of which `ends` are the offsets behind their newlines; how many rows there
+ * are. `at` gets the line of each. Arrays of columns have room for `count` rows, slots for a power of two of at least
+ * twice as many and 256. */
+int64_t eastwest_read(const uint8_t *data, const int64_t *ends, const uint8_t *wanted, int64_t count, struct form *form,
+                      int64_t columns, struct column *column, int64_t *at) {
+    int64_t rows = 0;
+    for (int64_t i = 0; i < columns; i++) {
+        column[i].count = 0;
+        if (column[i].kind == DICTIONARY) clear(&column[i], FIRST_SLOTS);
+    }
+    for (int64_t i = 0; i < count; i++) {
+        int64_t start = i ? ends[i - 1] : 0;
+        if (wanted[i] && read_line(form, data, data + start, data + ends[i] - 1, rows)) at[rows++] = i;
+    }
+    return rows;
+}
+
+/* Texts back to back, as Arrow keeps them; `offsets` has room for one more than there are texts. */
+void eastwest_pack(const uint8_t *data, const struct text *texts, int64_t count, int32_t *offsets, uint8_t *packed) {
+    int64_t length = 0;
+    for (int64_t i = 0; i < count; i++) {
+        offsets[i] = (int32_t)length;
+        memcpy(packed + length, data + texts[i].start, (size_t)texts[i].length);
+        length += texts[i].length;
+    }
+    offsets[count] = (int32_t)length;
+}
+
+/* A bit for each of sixteen bytes: set where it is a control, `}`, `~`, DEL or above ASCII. */
+static uint32_t sixteen(const uint8_t *bytes) {
+    uint32_t bits = 0;
+#ifdef __SSE2__
+    __m128i all = _mm_loadu_si128((const __m128i *)(const void *)bytes);
+    /* Signed, what is above ASCII is below zero, and thus below a space. */
+    __m128i low = _mm_cmplt_epi8(all, _mm_set1_epi8(' ')), high = _mm_cmpgt_epi8(all, _mm_set1_epi8('|'));
+    bits = (uint32_t)_mm_movemask_epi8(_mm_or_si128(low, high));
+#else
+    for (int i = 0; i < 16; i++) bits |= (uint32_t)((uint8_t)(bytes[i] - ' ') > '|' - ' ') << i;
+#endif
+    return bits;
+}
+
+/* Offsets of the bytes that scan.marks looks for: controls, `}`, `~` and DEL. How many there are, of which at most `room`
+ * are written. `high` becomes 0 where all of the text is ASCII. */
+int64_t eastwest_marks(const uint8_t *data, int64_t length, int64_t *at, int64_t room, uint8_t *high) {
+    int64_t count = 0;
+    *high = 0;
+    for (int64_t begin = 0; begin < length; begin += 16) {
+        uint8_t last[16] = "                ";
+        int64_t left = length - begin;
+        if (left < 16) memcpy(last, data + begin, (size_t)left);
+        uint32_t bits = sixteen(left < 16 ? last : data + begin);
+        for (int64_t i = begin; bits; i++, bits >>= 1) {
+            if (!(bits & 1)) continue;
+            *high |= data[i] & 128;
+            if (data[i] > 127) continue;
+            if (count < room) at[count] = i;
+            count++;
+        }
+    }
+    return count;
+}
