@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -66,10 +67,28 @@ def test_wheel_holds_the_packages_with_their_sql_and_nothing_else(wheel: Path) -
         path.relative_to(ROOT).as_posix()
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and ".so." not in path.name  # one that is being made
     }
     assert held == expected | {"eastwest.py"}
     assert any(name.startswith("queries/") and name.endswith(".sql") for name in held)
+
+
+def test_wheel_without_a_compiler_is_python_alone(tmp_path: Path) -> None:
+    tree, out = tmp_path / "tree", tmp_path / "dist"
+    for name in (*PACKAGES, "eastwest.py", "hatch_build.py", "pyproject.toml", "README.md"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        tree.mkdir(exist_ok=True)
+        copy(ROOT / name, tree / name)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(tree)]
+
+    run(command, tmp_path, CC="no-such-compiler")
+
+    [built] = out.glob("*.whl")
+    assert built.name.endswith("-py3-none-any.whl")
+    with zipfile.ZipFile(built) as archive:
+        held = archive.namelist()
+    assert "ingest/formats/cutter.c" in held
+    assert not [name for name in held if name.endswith(".so")]
 
 
 @pytest.mark.parametrize("command", [[], ["ingest"], ["sql"], ["dashboard"]])

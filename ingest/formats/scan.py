@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ingest.formats.compiled import library
+from ingest.formats import compiled
 
 Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]
@@ -67,14 +67,14 @@ def marks(data: Bytes) -> Marks:
 
     And `~` and DEL: less 32, all of these are above `|`, so that one comparison finds them.
     """
-    compiled = library()
-    if compiled is None:
+    library = compiled.library()
+    if library is None:
         return _marks(data)
     high, room, count = np.empty(1, dtype=np.uint8), 0, len(data) // _BYTES_A_MARK + 1
     while count > room:
         room = count
         found = np.empty(room, dtype=np.int64)
-        count = compiled.eastwest_marks(data.ctypes.data, len(data), found.ctypes.data, room, high.ctypes.data)
+        count = library.eastwest_marks(data.ctypes.data, len(data), found.ctypes.data, room, high.ctypes.data)
     return Marks(found[:count].copy(), not high[0])
 
 
