@@ -15,6 +15,8 @@ _LISTED_FIRST = 50_000
 _LISTED_AT_ONCE = 200_000
 _LEAST_SHARE = 0.375
 """Of a full batch: the commits of a smaller one cost as much as its rows."""
+_HELD = 3
+"""Batches a worker that are held back until it is known how much there is."""
 
 
 def new_objects(
@@ -45,21 +47,30 @@ def batches(
 ) -> Iterator[list[SourceObject]]:
     """Runs of objects of at most so many objects and stored bytes; a larger object is a batch of its own.
 
-    For several workers the last batches are smaller: none is left alone with a whole one.
+    For several workers the last ones, of a small ingest all, are of one size, and as many as give each worker the same
+    number: none is left alone at the end.
     """
     limits = max_objects, max_bytes
     held: deque[list[SourceObject]] = deque()
+    yielded = 0
     for batch in _runs(chain.from_iterable(chunks), limits):
         held.append(batch)
-        if len(held) > (workers if workers > 1 else 0):
+        if len(held) > (_HELD * workers if workers > 1 else 0):
             yield held.popleft()
+            yielded += 1
     rest = list(chain.from_iterable(held))
-    parts = min(2 * workers, int(_fill(rest, limits) / _LEAST_SHARE))
+    parts = _parts(_fill(rest, limits), yielded, workers)
     while rest:
         share = _fill(rest, limits) / max(1, parts)
         batch = next(_runs(rest, limits, share))
         yield batch
         rest, parts = rest[len(batch) :], parts - 1
+
+
+def _parts(fill: float, yielded: int, workers: int) -> int:
+    """How many batches to make of what fills so many, after those that were yielded."""
+    whole = -(-(yielded + fill) // workers) * workers - yielded
+    return min(int(whole), int(fill / _LEAST_SHARE))
 
 
 def _fill(items: Sequence[SourceObject], limits: tuple[int, int]) -> float:

@@ -38,12 +38,16 @@ def test_one_worker_gets_full_batches() -> None:
     assert sizes_of([20] * 12, workers=1) == [100, 100, 40]
 
 
-def test_of_several_workers_none_is_left_with_a_full_batch_at_the_end() -> None:
-    # 425 bytes in objects of 5. The last full batch and 25 bytes are held back: 125, three times 37.5 and a rest. A
-    # third is 41.7: 40 and half of the next object are more. Half of the 85 left is 42.5: 40 and half are not.
-    assert sizes_of([5] * 85, workers=2) == [100, 100, 100, 40, 45, 40]
-    # 200 are held back: five times 37.5, but two workers get four at most.
-    assert sizes_of([5] * 80, workers=2) == [100, 100, 50, 50, 50, 50]
+def test_of_several_workers_each_gets_as_many_batches_of_one_size() -> None:
+    # 425 bytes in objects of 5, less than six full batches: all held back. Three each, of 70.8: 70 and half of the next
+    # object are more. Of the 145 left for the last two half is 72.5: 70 and half of the next one are not.
+    assert sizes_of([5] * 85, workers=2) == [70, 70, 70, 70, 75, 70]
+    assert sizes_of([5] * 80, workers=2) == [100, 100, 100, 100]
+
+
+def test_what_was_given_out_counts_for_how_many_batches_are_left() -> None:
+    # 1,030 bytes: five batches are given out before the end is known, and seven of 75.7 make them twelve.
+    assert sizes_of([5] * 206, workers=2) == [100] * 5 + [75, 75, 75, 75, 75, 80, 75]
 
 
 def test_what_is_less_than_two_least_batches_is_not_divided() -> None:
@@ -60,4 +64,4 @@ def test_the_first_batches_come_before_the_listing_ends() -> None:
             yield objects([100])
 
     first = next(batches(listing(), 1_000, 100, workers=2))  # type: ignore[arg-type]
-    assert (len(first), len(asked)) == (1, 4)
+    assert (len(first), len(asked)) == (1, 8)
