@@ -57,7 +57,7 @@ struct form {
 static int is_digit(uint8_t byte) { return (uint8_t)(byte - '0') < 10; }
 
 static int is_nothing(const uint8_t *text, int64_t length) {
-    return length == 0 || (length == 1 && *text == '-') || (length == 4 && !memcmp(text, "null", 4));
+    return length < 5 && (length == 0 || (length == 1 && *text == '-') || (length == 4 && !memcmp(text, "null", 4)));
 }
 
 static uint64_t eight_bytes(const uint8_t *from) {
@@ -66,33 +66,56 @@ static uint64_t eight_bytes(const uint8_t *from) {
     return word;
 }
 
-static uint64_t four_bytes(const uint8_t *from) {
+static uint32_t four_bytes(const uint8_t *from) {
     uint32_t word;
     memcpy(&word, from, 4);
     return word;
 }
 
-static uint64_t mixed(uint64_t word) {
-    word *= 0x9E3779B97F4A7C15u;
-    return word ^ (word >> 32);
-}
-
-/* Of a text that is not empty. */
-static uint32_t hash_of(const uint8_t *text, int64_t length, uint64_t seed) {
-    uint64_t hash = seed ^ (uint64_t)length;
-    if (length >= 8) {
-        for (int64_t at = 0; at + 8 < length; at += 8) hash = mixed(hash ^ eight_bytes(text + at));
-        hash ^= eight_bytes(text + length - 8);
-    } else if (length >= 4) {
-        hash ^= four_bytes(text) | four_bytes(text + length - 4) << 32;
-    } else {
-        hash ^= (uint64_t)text[0] << 16 | (uint64_t)text[length / 2] << 8 | text[length - 1];
+/* As memcmp says, without a call: most texts are short, and those that differ differ at their ends. */
+static int are_same(const uint8_t *one, const uint8_t *other, int64_t length) {
+    if (length < 4) {
+        for (int64_t at = 0; at < length; at++)
+            if (one[at] != other[at]) return 0;
+        return 1;
     }
-    return (uint32_t)mixed(mixed(hash));
+    if (length < 8)
+        return four_bytes(one) == four_bytes(other) && four_bytes(one + length - 4) == four_bytes(other + length - 4);
+    if (eight_bytes(one + length - 8) != eight_bytes(other + length - 8)) return 0;
+    if (length > 64) return !memcmp(one, other, (size_t)length - 8);
+    for (int64_t at = 0; at + 8 < length; at += 8)
+        if (eight_bytes(one + at) != eight_bytes(other + at)) return 0;
+    return 1;
 }
 
-static int are_same(const uint8_t *data, struct text one, struct text other) {
-    return one.length == other.length && !memcmp(data + one.start, data + other.start, (size_t)one.length);
+static uint64_t mixed(uint64_t one, uint64_t other) {
+#ifdef __SIZEOF_INT128__
+    __extension__ unsigned __int128 product = (unsigned __int128)one * other;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+#else
+    one = (one ^ other) * 0x9E3779B97F4A7C15u;
+    return one ^ (one >> 32);
+#endif
+}
+
+/* Of a text that is not empty. The seeds are secret: a text that fits one of them cannot be made up. */
+static uint32_t hash_of(const uint8_t *text, int64_t length, uint64_t seed) {
+    uint64_t hash = seed ^ (uint64_t)length, salt = seed >> 7 | 1;
+    uint64_t first, last;
+    if (length >= 8) {
+        for (int64_t at = 0; at + 16 < length; at += 16)
+            hash = mixed(eight_bytes(text + at) ^ salt, eight_bytes(text + at + 8) ^ hash);
+        first = eight_bytes(text + (length > 16 ? length - 16 : 0));
+        last = eight_bytes(text + length - 8);
+    } else if (length >= 4) {
+        first = four_bytes(text);
+        last = four_bytes(text + length - 4);
+    } else {
+        first = text[0];
+        last = (uint64_t)text[length / 2] << 8 | text[length - 1];
+    }
+    hash = mixed(first ^ salt, last ^ hash);
+    return (uint32_t)(mixed(hash, 0x9E3779B97F4A7C15u) >> 16);
 }
 
 enum { FIRST_SLOTS = 256 };
@@ -120,14 +143,19 @@ static void grow(struct column *column, const uint8_t *data, uint64_t seed) {
     }
 }
 
+static int is_entry(const struct column *column, const uint8_t *data, int64_t entry, struct text text) {
+    struct text known = column->entries[entry];
+    return known.length == text.length && are_same(data + known.start, data + text.start, text.length);
+}
+
 /* The number of a text in the column's dictionary, which it joins if it is new. */
 static int32_t number_of(struct column *column, const uint8_t *data, struct text text, uint64_t seed) {
-    if (column->count && are_same(data, column->entries[column->last], text)) return (int32_t)column->last;
+    if (column->count && is_entry(column, data, column->last, text)) return (int32_t)column->last;
     uint32_t hash = hash_of(data + text.start, text.length, seed);
     int64_t at = slot_of(column, hash, hash);
     for (; column->slots[at]; at = slot_of(column, hash, at + 1)) {
         column->last = (int64_t)(uint32_t)column->slots[at] - 1;
-        if (are_same(data, column->entries[column->last], text)) return (int32_t)column->last;
+        if (is_entry(column, data, column->last, text)) return (int32_t)column->last;
     }
     column->last = column->count++;
     column->entries[column->last] = text;
@@ -314,7 +342,7 @@ static const uint8_t *end_of(const uint8_t *at, const uint8_t *end, int32_t shap
 }
 
 static int starts_with(const uint8_t *at, const uint8_t *end, const uint8_t *text, int64_t length) {
-    return end - at >= length && !memcmp(at, text, (size_t)length);
+    return end - at >= length && are_same(at, text, length);
 }
 
 static int read_line(struct form *form, const uint8_t *data, const uint8_t *at, const uint8_t *end, int64_t row) {
