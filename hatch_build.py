@@ -8,8 +8,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
+import shutil
 import subprocess
 import sysconfig
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +24,22 @@ FLAGS = ("-std=c99", "-O3", "-fPIC", "-shared", "-Wall", "-Wextra")
 
 
 def compile_library(source: Path, library: Path, *more: str) -> None:
-    """Compile it, with the source's SHA-256 inside; OSError or CalledProcessError where that is not possible."""
+    """Compile it, with the source's SHA-256 inside.
+
+    Raises:
+        OSError, ValueError, CalledProcessError: that is not possible here; the library is as it was.
+    """
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    made = library.with_name(f"{library.name}.{os.getpid()}")
     command = [*shlex.split(os.environ.get("CC", "cc")), *FLAGS, *more, f'-DSOURCE="{digest}"']
-    try:
-        subprocess.run([*command, "-o", str(made), str(source)], check=True, capture_output=True, text=True)
-        # Whoever has the old one open keeps it.
-        made.replace(library)
-    finally:
-        made.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        made, near = Path(folder, library.name), library.with_name(f"{library.name}.{os.getpid()}")
+        subprocess.run([*command, "-o", made, source], check=True, capture_output=True, text=True, errors="replace")
+        try:
+            # Whoever has the old one open keeps it.
+            shutil.copy(made, near)
+            near.replace(library)
+        finally:
+            near.unlink(missing_ok=True)
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
@@ -43,8 +52,9 @@ class CustomBuildHook(BuildHookInterface[Any]):
         library = Path(self.root, LIBRARY)
         try:
             compile_library(Path(self.root, SOURCE), library)
-        except (OSError, subprocess.CalledProcessError) as error:
-            library.unlink(missing_ok=True)
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
+            with suppress(OSError):  # one of another source is not loaded
+                library.unlink(missing_ok=True)
             said = getattr(error, "stderr", "") or error
             self.app.display_warning(f"no compiled reader, logs are read more slowly: {said}")
             return

@@ -73,7 +73,8 @@ def test_wheel_holds_the_packages_with_their_sql_and_nothing_else(wheel: Path) -
     assert any(name.startswith("queries/") and name.endswith(".sql") for name in held)
 
 
-def test_wheel_without_a_compiler_is_python_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compiler", ["no-such-compiler", "false", "'"])
+def test_wheel_without_a_compiler_is_python_alone(tmp_path: Path, compiler: str) -> None:
     tree, out = tmp_path / "tree", tmp_path / "dist"
     for name in (*PACKAGES, "eastwest.py", "hatch_build.py", "pyproject.toml", "README.md"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
@@ -81,7 +82,7 @@ def test_wheel_without_a_compiler_is_python_alone(tmp_path: Path) -> None:
         copy(ROOT / name, tree / name)
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(tree)]
 
-    run(command, tmp_path, CC="no-such-compiler")
+    run(command, tmp_path, CC=compiler)
 
     [built] = out.glob("*.whl")
     assert built.name.endswith("-py3-none-any.whl")

@@ -17,8 +17,8 @@ LIBRARY = Path(__file__).with_name("_cutter.so")
 @cache
 def library() -> ctypes.CDLL | None:
     """The compiled functions with their signatures; None where there are none, or those of another `cutter.c`."""
-    digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest().encode()
     try:
+        digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest().encode()
         found = ctypes.CDLL(str(LIBRARY))
         of = (ctypes.c_char * (len(digest) + 1)).in_dll(found, "eastwest_source").value
     except (OSError, ValueError):

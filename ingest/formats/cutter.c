@@ -22,7 +22,7 @@ const char eastwest_source[] = SOURCE;                      /* SHA-256 of this f
 
 enum shape { BARE, ENCLOSED, EITHER, NUMBER };              /* where a value ends */
 enum parts { WHOLE, ADDRESS_PORT, REQUEST };                /* into which columns it goes */
-enum kind { TEXT, DICTIONARY, INT32, INT64, REAL, SECONDS, TIME, EPOCH, NOTHING };  /* as what it is kept */
+enum kind { TEXT, DICTIONARY, INT32, INT64, REAL, SECONDS, TIME, EPOCH };  /* as what it is kept */
 
 struct text { int64_t start, length; };                     /* a piece of `data`; no length where there is none */
 
@@ -93,8 +93,9 @@ static uint64_t mixed(uint64_t one, uint64_t other) {
     __extension__ unsigned __int128 product = (unsigned __int128)one * other;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 #else
-    one = (one ^ other) * 0x9E3779B97F4A7C15u;
-    return one ^ (one >> 32);
+    one ^= other;
+    one = (one ^ one >> 32) * 0x9E3779B97F4A7C15u;
+    return one ^ one >> 29;
 #endif
 }
 
@@ -154,8 +155,10 @@ static int32_t number_of(struct column *column, const uint8_t *data, struct text
     uint32_t hash = hash_of(data + text.start, text.length, seed);
     int64_t at = slot_of(column, hash, hash);
     for (; column->slots[at]; at = slot_of(column, hash, at + 1)) {
-        column->last = (int64_t)(uint32_t)column->slots[at] - 1;
-        if (is_entry(column, data, column->last, text)) return (int32_t)column->last;
+        int64_t entry = (int64_t)(uint32_t)column->slots[at] - 1;
+        if (!is_entry(column, data, entry, text)) continue;
+        column->last = entry;
+        return (int32_t)entry;
     }
     column->last = column->count++;
     column->entries[column->last] = text;
@@ -250,7 +253,6 @@ static int keep(struct column *column, const uint8_t *data, int64_t start, int64
     int64_t number = 0;
     double real = 0;
     if (is_nothing(text, length)) {
-        if (column->kind == NOTHING) return 1;
         if (column->required) return 0;
         column->valid[row] = 0;
         switch (column->kind) {
@@ -345,28 +347,36 @@ static int starts_with(const uint8_t *at, const uint8_t *end, const uint8_t *tex
     return end - at >= length && are_same(at, text, length);
 }
 
-static int read_line(struct form *form, const uint8_t *data, const uint8_t *at, const uint8_t *end, int64_t row) {
+static int keep_parts(struct field *field, const uint8_t *data, int64_t start, int64_t length, int64_t row,
+                      uint64_t seed) {
+    switch (field->parts) {
+    case ADDRESS_PORT: return keep_address_port(field->columns, data, start, length, row, seed);
+    case REQUEST: return keep_request(field->columns, data, start, length, row, seed);
+    default: return keep(field->columns, data, start, length, row, seed);
+    }
+}
+
+/* The field itself or, where its value is in quotes or not, as that begins, one that says which. */
+static struct field as_written(const struct field *field, const uint8_t *at, const uint8_t *end) {
     static const uint8_t QUOTE[] = "\"";
+    struct field written = *field;
+    if (written.shape == EITHER) {
+        written.shape = at < end && *at == '"' ? ENCLOSED : BARE;
+        written.before = written.after = QUOTE;
+        written.before_length = written.after_length = written.shape == ENCLOSED;
+    }
+    return written;
+}
+
+static int read_line(struct form *form, const uint8_t *data, const uint8_t *at, const uint8_t *end, int64_t row) {
     for (int64_t i = 0; i < form->fields; i++) {
-        struct field *field = &form->field[i];
-        const uint8_t *before = field->before, *after = field->after;
-        int64_t before_length = field->before_length, after_length = field->after_length;
-        int32_t shape = field->shape;
-        if (shape == EITHER) {
-            shape = at < end && *at == '"' ? ENCLOSED : BARE;
-            before = after = QUOTE;
-            before_length = after_length = shape == ENCLOSED;
-        }
-        if (!starts_with(at, end, before, before_length)) return 0;
-        at += before_length;
-        const uint8_t *value_end = end_of(at, end, shape, form);
-        if (!value_end) return 0;
-        int64_t start = at - data, length = value_end - at;
-        int kept = field->parts == WHOLE ? keep(field->columns, data, start, length, row, form->seed)
-                 : field->parts == REQUEST ? keep_request(field->columns, data, start, length, row, form->seed)
-                 : keep_address_port(field->columns, data, start, length, row, form->seed);
-        if (!kept || !starts_with(value_end, end, after, after_length)) return 0;
-        at = value_end + after_length;
+        struct field field = as_written(&form->field[i], at, end);
+        if (!starts_with(at, end, field.before, field.before_length)) return 0;
+        at += field.before_length;
+        const uint8_t *value_end = end_of(at, end, field.shape, form);
+        if (!value_end || !starts_with(value_end, end, field.after, field.after_length)) return 0;
+        if (!keep_parts(&field, data, at - data, value_end - at, row, form->seed)) return 0;
+        at = value_end + field.after_length;
         if (i + 1 < form->fields) {
             if (at == end || *at != form->delimiter) return 0;
             at++;
@@ -376,8 +386,8 @@ static int read_line(struct form *form, const uint8_t *data, const uint8_t *at, 
 }
 
 /* Rows of the wanted ones of `count` lines, of which `ends` are the offsets behind their newlines; how many rows there
- * are. `at` gets the line of each. Arrays of columns have room for `count` rows, slots for a power of two of at least
- * twice as many and 256. */
+ * are. `at` gets the line of each. All arrays have room for as many rows as lines are wanted; slots are a power of two, at
+ * least twice as many and FIRST_SLOTS. */
 int64_t eastwest_read(const uint8_t *data, const int64_t *ends, const uint8_t *wanted, int64_t count, struct form *form,
                       int64_t columns, struct column *column, int64_t *at) {
     int64_t rows = 0;
@@ -423,9 +433,12 @@ int64_t eastwest_marks(const uint8_t *data, int64_t length, int64_t *at, int64_t
     int64_t count = 0;
     *high = 0;
     for (int64_t begin = 0; begin < length; begin += 16) {
-        uint8_t last[16] = "                ";
+        uint8_t last[16];
         int64_t left = length - begin;
-        if (left < 16) memcpy(last, data + begin, (size_t)left);
+        if (left < 16) {
+            memset(last, ' ', 16);
+            memcpy(last, data + begin, (size_t)left);
+        }
         uint32_t bits = sixteen(left < 16 ? last : data + begin);
         for (int64_t i = begin; bits; i++, bits >>= 1) {
             if (!(bits & 1)) continue;

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
@@ -20,10 +20,13 @@ import numpy.typing as npt
 from ingest.formats import compiled
 from ingest.formats.arrow import pa
 from ingest.formats.block import Indices
-from ingest.formats.fields import Field, row_schema
-from ingest.formats.kinds import Compiled, Kept
+from ingest.formats.fields import Field, Texts, extra_column, row_schema
+from ingest.formats.kinds import TEXT, Compiled, Kept
 from ingest.formats.lines import Lines, Mask
 from ingest.lake.schema import Table
+
+MOST_PLACES = 100
+"""More fields than AWS will ever write in a line; each takes memory, whatever is in it."""
 
 _FIRST_SLOTS = 256
 _MOST_BYTES = 2**31 - 1
@@ -42,13 +45,24 @@ class Shape(IntEnum):
 class Place:
     """A field's place in a line: the text around its value, and where that ends.
 
-    What fills no column has no field; a line with anything in that place is left alone.
+    What is no field of the table (None) goes to `extra` under this name.
     """
 
+    name: str
     field: Field | None
     shape: Shape
     before: bytes = b""
     after: bytes = b""
+
+    @property
+    def compiled(self) -> Compiled | None:
+        """How its values are kept; None where only Python knows."""
+        return self.field.kind.compiled if self.field else TEXT.compiled
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it fills."""
+        return self.field.columns if self.field else (self.name,)
 
 
 class _Column(ctypes.Structure):
@@ -101,7 +115,6 @@ _VALUES: dict[Kept, npt.DTypeLike] = {
     Kept.SECONDS: np.float64,
     Kept.TIME: np.int64,
     Kept.EPOCH: np.int64,
-    Kept.NOTHING: np.int32,
 }
 
 
@@ -110,32 +123,28 @@ def is_compiled() -> bool:
     return compiled.library() is not None
 
 
-@dataclass
-class _Kept:
-    """A column's memory."""
+class _Memory:
+    """What the reader writes of one column: for each row a value, and whether there is one; a dictionary's texts."""
 
-    name: str
-    kept: Kept
-    limits: tuple[int, int]
-    required: bool
-    room: int
-    valid: npt.NDArray[np.uint8] = field(init=False)
-    values: npt.NDArray[Any] = field(init=False)
-    dictionary: tuple[npt.NDArray[Any], ...] = ()
+    def __init__(self, kept: Kept, type_: Any, room: int) -> None:
+        self.kept = kept
+        self.type = type_
+        self.valid = np.empty(room, dtype=np.uint8)
+        self.values = np.empty(room, dtype=_VALUES[kept])
+        self.dictionary: tuple[npt.NDArray[Any], ...] = ()
+        if kept not in (Kept.TEXT, Kept.DICTIONARY) and type_.byte_width != self.values.itemsize:
+            raise TypeError(f"{kept!r} is not how {type_} is kept")
+        if kept is Kept.DICTIONARY:
+            slots = max(_FIRST_SLOTS, 1 << (2 * room - 1).bit_length())
+            self.dictionary = np.empty(room, dtype=_TEXT), np.empty(slots, dtype=np.uint64)
 
-    def __post_init__(self) -> None:
-        self.valid = np.empty(self.room, dtype=np.uint8)
-        self.values = np.empty(self.room, dtype=_VALUES[self.kept])
-        if self.kept is Kept.DICTIONARY:
-            slots = max(_FIRST_SLOTS, 1 << (2 * self.room - 1).bit_length())
-            self.dictionary = np.empty(self.room, dtype=_TEXT), np.empty(slots, dtype=np.uint64)
-
-    def structure(self) -> _Column:
+    def column(self, least: int, most: int, required: bool) -> _Column:
+        """The same for the reader, with what it has to know of the column."""
         arrays = (self.valid, self.values, *self.dictionary)
-        return _Column(self.kept, self.required, *self.limits, *(array.ctypes.data for array in arrays))
+        return _Column(self.kept, required, least, most, *(array.ctypes.data for array in arrays))
 
 
-def read(
+def read_rows(
     lines: Lines,
     wanted: Mask,
     places: Sequence[Place],
@@ -149,73 +158,66 @@ def read(
 
     Wanted lines are valid UTF-8 without control characters. No bare value holds the `quote`.
     """
-    schema = row_schema(table)
-    library = compiled.library()
-    room = int(np.count_nonzero(wanted))
-    columns = _columns(places, table, room)
-    if library is None or columns is None or not room or len(lines.data) > _MOST_BYTES:
+    library, room, schema = compiled.library(), int(np.count_nonzero(wanted)), row_schema(table)
+    if (
+        library is None
+        or not room
+        or len(lines.data) > _MOST_BYTES
+        or len(places) > MOST_PLACES
+        or any(place.compiled is None for place in places)
+        or not any(place.field and table.time in place.columns for place in places)
+    ):
         return schema.empty_table(), np.empty(0, dtype=np.int64)
-    structures = (_Column * len(columns))(*(column.structure() for column in columns))
-    form = _Form(delimiter[0], quote[0], may_be_empty, len(places), None, _SEED)
-    fields = _fields(places, structures)
-    form.field = ctypes.addressof(fields)
+    memories, columns, fields = _structures(places, table, room)
+    form = _Form(delimiter[0], quote[0], may_be_empty, len(fields), ctypes.addressof(fields), _SEED)
     at, ends = np.empty(room, dtype=np.int64), np.ascontiguousarray(lines.ends, dtype=np.int64)
     mask = np.ascontiguousarray(wanted, dtype=np.bool_)
     rows = library.eastwest_read(
-        lines.data, ends.ctypes.data, mask.ctypes.data, len(lines), ctypes.byref(form), len(columns), structures,
+        lines.data, ends.ctypes.data, mask.ctypes.data, len(lines), ctypes.byref(form), len(columns), columns,
         at.ctypes.data,
     )  # fmt: skip
-    arrays = {
-        column.name: _array(column, structure.count, rows, schema.field(column.name).type, lines.data, library)
-        for column, structure in zip(columns, structures, strict=True)
-        if column.name
-    }
+    read = iter(
+        _array(memory, column.count, rows, lines.data, library)
+        for memory, column in zip(memories, columns, strict=True)
+    )
+    arrays, unknown = dict[str, Any](), dict[str, Any]()
+    for place in places:
+        # A key that is no field may be called like a column.
+        (unknown if place.field is None else arrays).update((name, next(read)) for name in place.columns)
+    arrays["extra"] = extra_column(Texts(at[:rows], unknown), sorted(unknown), rows)
     filled = [arrays[f.name] if f.name in arrays else pa.nulls(rows, f.type) for f in schema]
     return pa.table(filled, schema=schema), at[:rows]
 
 
-def _columns(places: Sequence[Place], table: Table, room: int) -> list[_Kept] | None:
-    """The memory of all columns that the places fill, in their order; None where the form cannot be read."""
-    columns = []
-    for place in places:
-        if place.field is None:
-            columns.append(_Kept("", Kept.NOTHING, (0, 0), False, 1))
-            continue
-        declared = place.field.kind.compiled
-        if declared is None:
-            return None
-        for name, (kept, least, most) in zip(place.field.columns, declared.columns, strict=True):
-            held = Kept.DICTIONARY if kept is Kept.TEXT and table.column(name).repeats else kept
-            columns.append(_Kept(name, held, (least, most), name == table.time, room))
-    return columns if any(column.required for column in columns) else None
-
-
-_NOTHING = Compiled(((Kept.NOTHING, 0, 0),))
-
-
-def _fields(places: Sequence[Place], columns: Any) -> Any:
-    """The places as the reader wants them; they point into the places' texts and the columns."""
-    fields, at = (_Field * len(places))(), 0
+def _structures(places: Sequence[Place], table: Table, room: int) -> tuple[list[_Memory], Any, Any]:
+    """The memory of all columns, these columns as the reader wants them, and the places, which point to them."""
+    memories: list[_Memory] = []
+    columns = (_Column * sum(len(place.columns) for place in places))()
+    fields = (_Field * len(places))()
     for i, place in enumerate(places):
-        declared = place.field.kind.compiled if place.field and place.field.kind.compiled else _NOTHING
-        first = ctypes.addressof(columns) + at * ctypes.sizeof(_Column)
-        fields[i] = _Field(
-            place.shape, declared.parts, place.before, place.after, len(place.before), len(place.after), first
-        )
-        at += len(declared.columns)
-    return fields
+        declared = place.compiled
+        assert declared is not None
+        first = ctypes.addressof(columns) + len(memories) * ctypes.sizeof(_Column)
+        around = place.before, place.after, len(place.before), len(place.after)
+        fields[i] = _Field(place.shape, declared.parts, *around, first)
+        for name, (kept, least, most) in zip(place.columns, declared.columns, strict=True):
+            type_ = table.column(name).held if place.field else pa.string()
+            memory = _Memory(Kept.DICTIONARY if pa.types.is_dictionary(type_) else kept, type_, room)
+            columns[len(memories)] = memory.column(least, most, place.field is not None and name == table.time)
+            memories.append(memory)
+    return memories, columns, fields
 
 
-def _array(column: _Kept, entries: int, rows: int, type_: Any, data: bytes, library: ctypes.CDLL) -> Any:
-    """A column's first rows as an Arrow array."""
-    valid = None if column.valid[:rows].all() else pa.py_buffer(np.packbits(column.valid[:rows], bitorder="little"))
-    if column.kept is Kept.TEXT:
-        return _packed(column.values[:rows], valid, data, library)
-    values = pa.py_buffer(column.values)
-    if column.kept is not Kept.DICTIONARY:
-        return pa.Array.from_buffers(type_, rows, [valid, values])
+def _array(memory: _Memory, entries: int, rows: int, data: bytes, library: ctypes.CDLL) -> Any:
+    """A column's rows as an Arrow array; `entries` are the texts of its dictionary."""
+    valid = None if memory.valid[:rows].all() else pa.py_buffer(np.packbits(memory.valid[:rows], bitorder="little"))
+    if memory.kept is Kept.TEXT:
+        return _packed(memory.values[:rows], valid, data, library)
+    values = pa.py_buffer(memory.values)
+    if memory.kept is not Kept.DICTIONARY:
+        return pa.Array.from_buffers(memory.type, rows, [valid, values])
     indices = pa.Array.from_buffers(pa.int32(), rows, [valid, values])
-    texts = _packed(column.dictionary[0][:entries], None, data, library)
+    texts = _packed(memory.dictionary[0][:entries], None, data, library)
     return pa.DictionaryArray.from_arrays(indices, texts, safe=False)
 
 

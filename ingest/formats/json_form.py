@@ -61,7 +61,7 @@ class Cell:
     def place(self, field: Field | None) -> Place:
         """The same for the compiled reader, whose texts may hold commas; the field is the key's."""
         shape = Shape.NUMBER if self.is_number else Shape.ENCLOSED
-        return Place(field, shape, self.before.encode(), self.after.encode())
+        return Place(self.key, field, shape, self.before.encode(), self.after.encode())
 
 
 def form_of(line: bytes) -> tuple[Cell, ...] | None:
@@ -89,7 +89,9 @@ def read(lines: Lines, plain: Mask, fields: Sequence[Field], table: Table) -> It
         return
     named = {field.name: field for field in fields}
     for form, left in _forms(lines, plain):
-        rows, at = cutter.read(lines, left, [cell.place(named.get(cell.key)) for cell in form], table, delimiter=b",")
+        rows, at = cutter.read_rows(
+            lines, left, [cell.place(named.get(cell.key)) for cell in form], table, delimiter=b","
+        )
         left[at] = False
         yield rows, at
 
@@ -116,7 +118,7 @@ def cut(lines: Lines, plain: Mask, repeating: Collection[str]) -> Iterator[Texts
 
 
 def _forms(lines: Lines, plain: Mask) -> Iterator[tuple[tuple[Cell, ...], Mask]]:
-    """The forms of the plain lines that are left, and these; who reads a line takes it out of them."""
+    """The forms of the plain lines that are left, and these: whoever reads a line marks it there as left no more."""
     left = plain.copy()
     if lines.has_backslash:
         left[lines.at(positions(lines.bytes, ord("\\")))] = False

@@ -36,7 +36,6 @@ class Kept(IntEnum):
     SECONDS = 5
     TIME = 6
     EPOCH = 7
-    NOTHING = 8
 
 
 class Parts(IntEnum):

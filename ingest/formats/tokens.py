@@ -15,7 +15,7 @@ import numpy as np
 
 from ingest.formats.arrow import pa, pc
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
-from ingest.formats.cutter import Place, read
+from ingest.formats.cutter import MOST_PLACES, Place, read_rows
 from ingest.formats.cutter import Shape as Ends
 from ingest.formats.fields import Field, Texts, in_order, repeating, row_schema, typed
 from ingest.formats.kinds import NULLS
@@ -55,12 +55,14 @@ class Shape:
     def places(self, count: int) -> list[Place]:
         """Where so many fields stand in a line."""
         known = [*self.fields[:count], *[None] * (count - len(self.fields))]
-        return [self._place(at, field) for at, field in enumerate(known)]
+        return [
+            self._place(at, name, field) for at, (name, field) in enumerate(zip(self.names(count), known, strict=True))
+        ]
 
-    def _place(self, at: int, field: Field | None) -> Place:
+    def _place(self, at: int, name: str, field: Field | None) -> Place:
         if at >= self.checked:
-            return Place(field, Ends.EITHER)
-        return Place(field, Ends.ENCLOSED, b'"', b'"') if at in self.quoted else Place(field, Ends.BARE)
+            return Place(name, field, Ends.EITHER)
+        return Place(name, field, Ends.ENCLOSED, b'"', b'"') if at in self.quoted else Place(name, field, Ends.BARE)
 
     def cut(self, line: str) -> list[str]:
         """The fields of a line, without quotes; ValueError when they are not those of the format."""
@@ -114,9 +116,9 @@ def parse_tokens(block: Block, shape: Shape, table: Table, *, careful: bool = Fa
     rows, at, rejects = row_schema(table).empty_table(), np.empty(0, dtype=np.int64), list[Rejected]()
     left = ~lines.blank
     size = None if careful else _size(lines, left & ~lines.odd)
-    if size is not None and size >= shape.least:
+    if size is not None and shape.least <= size <= MOST_PLACES:
         places = shape.places(size)
-        rows, at = read(lines, left & ~lines.odd, places, table, delimiter=b" ", quote=b'"', may_be_empty=True)
+        rows, at = read_rows(lines, left & ~lines.odd, places, table, delimiter=b" ", quote=b'"', may_be_empty=True)
         left[at] = False
     for texts in () if careful else _cut_together(lines, left & ~lines.odd, shape, repeating(shape.fields, table)):
         left[texts.at] = False

@@ -30,7 +30,7 @@ import numpy as np
 
 from ingest.formats.arrow import ArrowInvalidError, pa, pc
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
-from ingest.formats.cutter import Place, Shape, read
+from ingest.formats.cutter import MOST_PLACES, Place, Shape, read_rows
 from ingest.formats.fields import DoubtfulNumbersError, Texts, in_order, plain_fields, repeating, row_schema, typed
 from ingest.formats.kinds import EPOCH, NULLS, PORT, either
 from ingest.formats.lines import Lines, Mask
@@ -144,6 +144,8 @@ def parse_flows(block: Block, *, careful: bool = False) -> Parsed:
     read[at] = True
     others = _below_other_headers(lines, ~(read | lines.blank | headers))
     if others.any():
+        # Their own header is one of several there: it says of whom the lines below it are.
+        headers &= ~others
         # Lines below another header were read by the wrong names; a header itself is never a row: it has no time.
         rows, at, rejects = _read(lines, plain & ~others, names)
     read[:] = lines.blank | headers
@@ -160,9 +162,9 @@ def parse_flows(block: Block, *, careful: bool = False) -> Parsed:
 def _read(lines: Lines, plain: Mask, names: Sequence[str]) -> tuple[Any, Indices, list[Rejected]]:
     """Rows, their lines and the rejects of the plain lines that have as many fields as there are names."""
     rows, rows_at = row_schema(TABLE).empty_table(), np.empty(0, dtype=np.int64)
-    if EXPORTED not in names:
-        places = [Place(BY_NAME.get(name), Shape.BARE) for name in names]
-        rows, rows_at = read(lines, plain, places, TABLE, delimiter=b" ")
+    if EXPORTED not in names and len(set(names)) == len(names) <= MOST_PLACES:
+        places = [Place(name, BY_NAME.get(name), Shape.BARE) for name in names]
+        rows, rows_at = read_rows(lines, plain, places, TABLE, delimiter=b" ")
         plain = plain.copy()
         plain[rows_at] = False
     more, more_at, rejects = _cut_together(lines, plain, names)

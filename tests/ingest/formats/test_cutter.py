@@ -18,7 +18,7 @@ from hatch_build import compile_library
 from ingest.formats import compiled
 from ingest.formats.alb_access import FIELDS, REQUEST
 from ingest.formats.block import Block
-from ingest.formats.cutter import Place, Shape, read
+from ingest.formats.cutter import MOST_PLACES, Place, Shape, read_rows
 from ingest.formats.fields import Field
 from ingest.formats.kinds import (
     ADDRESS_PORT,
@@ -100,8 +100,10 @@ def lines_of(*texts: str) -> Lines:
 def taken(kind: Kind, columns: tuple[str, ...], values: list[str]) -> dict[int, tuple[object, ...]]:
     """What the compiled reader makes of the values that it takes, by their place."""
     lines = lines_of(*(f"{NOW}|{value}" for value in values))
-    places = [Place(TIME, Shape.BARE), Place(Field("it", columns, kind), Shape.BARE)]
-    rows, at = read(lines, np.ones(len(lines), dtype=np.bool_), places, ALB_ACCESS, delimiter=b"|", may_be_empty=True)
+    places = [Place("time", TIME, Shape.BARE), Place("it", Field("it", columns, kind), Shape.BARE)]
+    rows, at = read_rows(
+        lines, np.ones(len(lines), dtype=np.bool_), places, ALB_ACCESS, delimiter=b"|", may_be_empty=True
+    )
     rows.validate(full=True)
     found = [tuple(map(_in_utc, row.values())) for row in rows.select(columns).to_pylist()]
     return dict(zip(at.tolist(), found, strict=True))
@@ -180,26 +182,54 @@ def test_a_line_that_is_left_leaves_nothing_in_the_next_ones_row() -> None:
 def test_every_byte_of_a_line_is_accounted_for(line: str, is_taken: bool) -> None:
     text = Field("one", ("request_url",), TEXT)
     other = Field("two", ("type",), TEXT)
-    places = [Place(TIME, Shape.BARE), Place(text, Shape.ENCLOSED, b'"', b'"'), Place(other, Shape.EITHER)]
+    places = [Place("time", TIME, Shape.BARE), Place("one", text, Shape.ENCLOSED, b'"', b'"')]
+    places.append(Place("two", other, Shape.EITHER))
 
-    rows, at = read(lines_of(line), np.array([True]), places, ALB_ACCESS, delimiter=b" ", quote=b'"', may_be_empty=True)
+    rows, at = read_rows(
+        lines_of(line), np.array([True]), places, ALB_ACCESS, delimiter=b" ", quote=b'"', may_be_empty=True
+    )
 
     assert at.tolist() == [0] * is_taken
     assert rows.column("request_url").to_pylist() == ["a b"] * is_taken
 
 
-def test_a_field_without_a_column_has_to_be_empty() -> None:
-    places = [Place(TIME, Shape.BARE), Place(None, Shape.BARE)]
+def test_a_field_that_is_none_of_the_tables_is_extra() -> None:
+    # Be it called like a column.
+    places = [Place("time", TIME, Shape.BARE), Place("elb", None, Shape.BARE), Place("a", None, Shape.BARE)]
+    lines = lines_of(f"{NOW} x y", f"{NOW} - -", f'{NOW} - "')
 
-    _, at = read(lines_of(f"{NOW} -", f"{NOW} x"), np.array([True, True]), places, ALB_ACCESS, delimiter=b" ")
+    rows, at = read_rows(lines, np.array([True, True, True]), places, ALB_ACCESS, delimiter=b" ")
 
-    assert at.tolist() == [0]
+    assert at.tolist() == [0, 1, 2]
+    assert rows.column("extra").to_pylist() == ['{"a":"y","elb":"x"}', None, r'{"a":"\""}']
+    assert rows.column("elb").null_count == 3
+
+
+def test_more_places_than_any_log_has_are_not_read() -> None:
+    many = [Place(f"field_{i}", None, Shape.BARE) for i in range(MOST_PLACES)]
+
+    rows, _ = read_rows(
+        lines_of(NOW + " -" * MOST_PLACES),
+        np.array([True]),
+        [Place("time", TIME, Shape.BARE), *many],
+        ALB_ACCESS,
+        delimiter=b" ",
+    )
+
+    assert rows.num_rows == 0
+
+
+def test_a_kind_that_does_not_fit_its_column_is_refused() -> None:
+    places = [Place("time", TIME, Shape.BARE), Place("it", Field("it", ("received_bytes",), PORT), Shape.BARE)]
+
+    with pytest.raises(TypeError, match="INT32"):
+        read_rows(lines_of(f"{NOW} 1"), np.array([True]), places, ALB_ACCESS, delimiter=b" ")
 
 
 def test_lines_that_are_not_wanted_are_left() -> None:
-    places = [Place(TIME, Shape.BARE)]
+    places = [Place("time", TIME, Shape.BARE)]
 
-    rows, at = read(lines_of(NOW, NOW, NOW), np.array([False, True, False]), places, ALB_ACCESS, delimiter=b" ")
+    rows, at = read_rows(lines_of(NOW, NOW, NOW), np.array([False, True, False]), places, ALB_ACCESS, delimiter=b" ")
 
     assert (at.tolist(), rows.num_rows) == ([1], 1)
 
