@@ -21,7 +21,6 @@ import logging
 import sys
 from pathlib import Path
 
-import structlog
 import typer
 from rich.console import Console
 
@@ -33,6 +32,7 @@ import queries.cli
 import queries.cli_checks
 import queries.cli_graph
 import queries.cli_guide
+from ingest import logs
 from ingest.errors import EastwestError
 from ingest.invocation import Invocation
 from ingest.settings import Settings, load_settings
@@ -84,21 +84,7 @@ def configure(
     if context.invoked_subcommand != "dashboard":
         leave_out_pandas()
     context.obj = Invocation(settings, _storage_options, config, is_alone=context.obj is _ALONE)
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if settings.json_logs
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(_level(settings)),
-        # Looked up line by line: who calls commands in one process may put another stderr in place.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-    )
+    logs.configure(_level(settings), as_json=settings.json_logs)
 
 
 def _level(settings: Settings) -> int:

@@ -21,10 +21,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import structlog
 from deltalake import CommitProperties, Transaction
 
 from bench.measure import timed
+from ingest import logs
 from ingest.lake import files, retention
 from ingest.lake.declarations import OBJECTS, ROLLUPS, SOURCE_TABLES, TABLES
 from ingest.lake.schema import Table, Type
@@ -34,7 +34,7 @@ from ingest.lake.unit import key_of
 from sample_logs.simulation.run import simulate
 from tests import lakes
 
-structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+logs.configure(logging.WARNING)
 
 END = datetime(2026, 6, 10, tzinfo=UTC)
 """Where every lake ends, and the new objects begin."""

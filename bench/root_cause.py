@@ -23,9 +23,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from bench.incident import hit_by_edge, make
+from ingest import logs
 from queries import catalog
 from queries.session import open_session
 
@@ -36,7 +35,7 @@ Result = dict[str, Any]
 
 def measure(seed: int, folder: Path) -> Result:
     """One incident made, ingested and asked about; its series and result are kept in `folder`."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    logs.configure(logging.ERROR)
     where = folder / str(seed)
     if (where / "result.json").exists():
         kept: Result = json.loads((where / "result.json").read_text())

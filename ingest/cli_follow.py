@@ -12,10 +12,9 @@ from functools import partial
 from threading import Event
 from types import FrameType
 
-import structlog
-
 from ingest.errors import SettingsError, SourceError
 from ingest.lake.tables import Lake
+from ingest.logs import Log
 from ingest.pipeline.follow import Follower
 from ingest.pipeline.rules import Rules
 from ingest.pipeline.run import Limits, Progress, Summary
@@ -25,7 +24,7 @@ from ingest.sources import open_announced
 ListOnce = Callable[[str, Event], Summary]
 """Lists one source (its URI) and reads what is new, until told to stop."""
 
-_log = structlog.get_logger(__name__)
+_log = Log()
 
 
 @dataclass(frozen=True)

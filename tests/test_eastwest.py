@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 import eastwest
+from ingest.logs import Log
 
 
 def test_log_lines_go_to_the_stderr_of_the_moment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -20,5 +20,5 @@ def test_log_lines_go_to_the_stderr_of_the_moment(monkeypatch: pytest.MonkeyPatc
         CliRunner().invoke(eastwest.app, ["ingest", str(tmp_path), "--lake", str(tmp_path / "lake")])
     second = io.StringIO()
     monkeypatch.setattr(sys, "stderr", second)
-    structlog.get_logger().warning("said now")
+    Log().warning("said now", of="it")
     assert "said now" in second.getvalue()

@@ -15,11 +15,10 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import structlog
-
 from ingest.errors import SourceError
 from ingest.lake import ledger
 from ingest.lake.tables import Lake
+from ingest.logs import Log
 from ingest.pipeline.rules import Rules
 from ingest.pipeline.run import Limits, Progress, StoppedError, Summary, ingest_batch, report
 from ingest.sources import Body, RewrittenError, Source, SourceObject
@@ -37,7 +36,7 @@ GATHER_SECONDS = 3.0
 LONGEST_PAUSE = 60.0
 """Seconds between attempts, at most, while the queue cannot be reached."""
 
-_log = structlog.get_logger(__name__)
+_log = Log()
 
 Sources = Callable[[str], Source | None]
 """The opened source that an object (by its URI) is read through; None when it belongs to none that is followed."""

@@ -12,11 +12,10 @@ from threading import Event
 from time import monotonic
 from typing import Protocol
 
-import structlog
-
 from ingest.errors import EastwestError, SourceError
 from ingest.lake.staging import Staging
 from ingest.lake.tables import Lake
+from ingest.logs import Log
 from ingest.pipeline import batch as batches_
 from ingest.pipeline.assembly import Assembly
 from ingest.pipeline.plan import batches, new_objects
@@ -27,7 +26,7 @@ Read = Callable[[Sequence[SourceObject]], Iterator[tuple[SourceObject, Body | So
 Submit = Callable[[Sequence[SourceObject]], "Future[Summary]"]
 """Has a batch ingested elsewhere, in another thread or process."""
 
-_log = structlog.get_logger(__name__)
+_log = Log()
 
 
 class StoppedError(Exception):

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import structlog
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ingest.errors import SettingsError, SourceError
+from ingest.logs import Log
 from ingest.settings import Settings, SourceSettings
 from ingest.sources.s3_access import open_session
 
@@ -24,7 +24,7 @@ AT_ONCE = 10
 """Messages in one request, by SQS's own limit."""
 
 _REGION = re.compile(r"\bsqs\.([a-z]{2,}(?:-[a-z]+)+-\d+)\.|//([a-z]{2,}(?:-[a-z]+)+-\d+)\.queue\.")
-_log = structlog.get_logger(__name__)
+_log = Log()
 
 
 @dataclass(frozen=True)
