@@ -30,8 +30,8 @@ struct column {
     int32_t kind;
     int32_t required;                                       /* a line without it is no row */
     int64_t least, most;                                    /* of numbers */
-    uint8_t *valid;                                         /* a byte a row: 0 is NULL */
-    void *values;                                           /* an int32, int64, double or struct text a row */
+    uint8_t *valid;                                         /* a byte a row, 1 as given: 0 is NULL */
+    void *values;                                           /* an int32, int64, double or struct text a row, 0 as given */
     struct text *entries;                                   /* DICTIONARY: its distinct texts, */
     uint64_t *slots;                                        /*   an open hash table of them: hash, number + 1 */
     int64_t size, count;                                    /*   with so many slots in use, and so many texts, */
@@ -247,20 +247,14 @@ static int iso_time(const uint8_t *at, const uint8_t *end, int64_t *value) {
     return 1;
 }
 
-/* Keep a value in a column; 0 when it is none that is known to be read so. */
+/* Keep a value in a column, where nothing is written for NULL but that it is; 0 when it is none that is known to be read so. */
 static int keep(struct column *column, const uint8_t *data, int64_t start, int64_t length, int64_t row, uint64_t seed) {
     const uint8_t *text = data + start, *end = text + length;
     int64_t number = 0;
     double real = 0;
     if (is_nothing(text, length)) {
-        if (column->required) return 0;
         column->valid[row] = 0;
-        switch (column->kind) {
-        case TEXT: ((struct text *)column->values)[row] = (struct text){0, 0}; break;
-        case DICTIONARY: case INT32: ((int32_t *)column->values)[row] = 0; break;
-        default: ((int64_t *)column->values)[row] = 0;
-        }
-        return 1;
+        return !column->required;
     }
     switch (column->kind) {
     case TEXT:
@@ -278,9 +272,9 @@ static int keep(struct column *column, const uint8_t *data, int64_t start, int64
         break;
     case REAL: case SECONDS:
         if (!decimal_number(text, end, &real)) return 0;
-        ((double *)column->values)[row] = real;
-        column->valid[row] = !(column->kind == SECONDS && real == -1);
-        return 1;
+        if (column->kind == SECONDS && real == -1) column->valid[row] = 0;
+        else ((double *)column->values)[row] = real;
+        break;
     case TIME:
         if (!iso_time(text, end, &number)) return 0;
         ((int64_t *)column->values)[row] = number;
@@ -288,8 +282,15 @@ static int keep(struct column *column, const uint8_t *data, int64_t start, int64
     default:
         return 0;
     }
-    column->valid[row] = 1;
     return 1;
+}
+
+/* Make a row as it was given, of which a line that is left alone has filled a part. */
+static void clear_row(struct column *column, int64_t row) {
+    static const int64_t SIZES[] = {[TEXT] = 16, [DICTIONARY] = 4, [INT32] = 4, [INT64] = 8, [REAL] = 8, [SECONDS] = 8,
+                                    [TIME] = 8, [EPOCH] = 8};
+    column->valid[row] = 1;
+    memset((uint8_t *)column->values + SIZES[column->kind] * row, 0, (size_t)SIZES[column->kind]);
 }
 
 static int is_of_address(uint8_t byte) {
@@ -347,7 +348,7 @@ static int starts_with(const uint8_t *at, const uint8_t *end, const uint8_t *tex
     return end - at >= length && are_same(at, text, length);
 }
 
-static int keep_parts(struct field *field, const uint8_t *data, int64_t start, int64_t length, int64_t row,
+static int keep_parts(const struct field *field, const uint8_t *data, int64_t start, int64_t length, int64_t row,
                       uint64_t seed) {
     switch (field->parts) {
     case ADDRESS_PORT: return keep_address_port(field->columns, data, start, length, row, seed);
@@ -356,27 +357,30 @@ static int keep_parts(struct field *field, const uint8_t *data, int64_t start, i
     }
 }
 
-/* The field itself or, where its value is in quotes or not, as that begins, one that says which. */
-static struct field as_written(const struct field *field, const uint8_t *at, const uint8_t *end) {
+/* Of a field whose value may be in quotes, one that says whether it is. */
+static struct field as_written(const struct field *either, const uint8_t *at, const uint8_t *end) {
     static const uint8_t QUOTE[] = "\"";
-    struct field written = *field;
-    if (written.shape == EITHER) {
-        written.shape = at < end && *at == '"' ? ENCLOSED : BARE;
-        written.before = written.after = QUOTE;
-        written.before_length = written.after_length = written.shape == ENCLOSED;
-    }
+    struct field written = *either;
+    written.shape = at < end && *at == '"' ? ENCLOSED : BARE;
+    written.before = written.after = QUOTE;
+    written.before_length = written.after_length = written.shape == ENCLOSED;
     return written;
 }
 
 static int read_line(struct form *form, const uint8_t *data, const uint8_t *at, const uint8_t *end, int64_t row) {
+    struct field written;
     for (int64_t i = 0; i < form->fields; i++) {
-        struct field field = as_written(&form->field[i], at, end);
-        if (!starts_with(at, end, field.before, field.before_length)) return 0;
-        at += field.before_length;
-        const uint8_t *value_end = end_of(at, end, field.shape, form);
-        if (!value_end || !starts_with(value_end, end, field.after, field.after_length)) return 0;
-        if (!keep_parts(&field, data, at - data, value_end - at, row, form->seed)) return 0;
-        at = value_end + field.after_length;
+        const struct field *field = &form->field[i];
+        if (field->shape == EITHER) {
+            written = as_written(field, at, end);
+            field = &written;
+        }
+        if (!starts_with(at, end, field->before, field->before_length)) return 0;
+        at += field->before_length;
+        const uint8_t *value_end = end_of(at, end, field->shape, form);
+        if (!value_end || !starts_with(value_end, end, field->after, field->after_length)) return 0;
+        if (!keep_parts(field, data, at - data, value_end - at, row, form->seed)) return 0;
+        at = value_end + field->after_length;
         if (i + 1 < form->fields) {
             if (at == end || *at != form->delimiter) return 0;
             at++;
@@ -397,7 +401,9 @@ int64_t eastwest_read(const uint8_t *data, const int64_t *ends, const uint8_t *w
     }
     for (int64_t i = 0; i < count; i++) {
         int64_t start = i ? ends[i - 1] : 0;
-        if (wanted[i] && read_line(form, data, data + start, data + ends[i] - 1, rows)) at[rows++] = i;
+        if (!wanted[i]) continue;
+        if (read_line(form, data, data + start, data + ends[i] - 1, rows)) at[rows++] = i;
+        else for (int64_t c = 0; c < columns; c++) clear_row(&column[c], rows);
     }
     return rows;
 }

@@ -129,8 +129,9 @@ class _Memory:
     def __init__(self, kept: Kept, type_: Any, room: int) -> None:
         self.kept = kept
         self.type = type_
-        self.valid = np.empty(room, dtype=np.uint8)
-        self.values = np.empty(room, dtype=_VALUES[kept])
+        # The reader writes a value or that there is none, so that it writes to half as many places.
+        self.valid = np.ones(room, dtype=np.uint8)
+        self.values = np.zeros(room, dtype=_VALUES[kept])
         self.dictionary: tuple[npt.NDArray[Any], ...] = ()
         if kept not in (Kept.TEXT, Kept.DICTIONARY) and type_.byte_width != self.values.itemsize:
             raise TypeError(f"{kept!r} is not how {type_} is kept")
