@@ -17,26 +17,31 @@ with lately as (
         source,
         format,
         delivered_until,
-        regular,
-        max(delivered_until) over () as newest
+        regular
     from delivering(
         coalesce($at::timestamptz, (select max(o.max_time) from objects as o)) - interval 24 hours,
         coalesce($at::timestamptz, 'infinity'::timestamptz)
     )
+),
+
+bounds as (
+    select max(delivered_until) as newest
+    from lately
 )
 
 select
     l.format,
     least(
         coalesce(
-            min(l.delivered_until) filter (l.regular >= 0.9 and l.delivered_until + interval 15 minutes > l.newest),
-            any_value(l.newest)
+            min(l.delivered_until) filter (l.regular >= 0.9 and l.delivered_until + interval 15 minutes > b.newest),
+            any_value(b.newest)
         ),
         any_value(w.complete_until),
         $at::timestamptz
     ) as complete_until,
-    any_value(l.newest) as newest
+    any_value(b.newest) as newest
 from lately as l
+cross join bounds as b
 left join watermarks as w
     on l.format = w.source
 group by l.format

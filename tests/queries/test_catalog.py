@@ -11,7 +11,7 @@ from ingest.errors import QueryError
 from ingest.lake.tables import Lake
 from queries import catalog
 from queries.catalog import parse_report
-from queries.lint import keywords_not_lower, loose_examples, loose_modes, problems_of
+from queries.lint import keywords_not_lower, loose_examples, loose_modes, problems_of, whole_windows
 from queries.session import open_session
 from queries.times import parse_time
 
@@ -118,6 +118,16 @@ def test_lint_finds_modes_that_ties_could_change() -> None:
 from t as d
 order by d.mode"""
     assert list(loose_modes(sql)) == [1, 3]
+
+
+def test_a_window_over_all_rows_is_found_unless_it_is_a_comment_or_a_text() -> None:
+    sql = """select sum(a) over () as s, -- over ()
+    'over ()
+    ' as t,
+    max(a) over (
+    ) as m,
+    sum(a) over (partition by b) as p"""
+    assert list(whole_windows(sql)) == [1, 4]
 
 
 @pytest.mark.parametrize(

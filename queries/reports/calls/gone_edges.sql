@@ -34,16 +34,31 @@ now as (
     from edges(minute_of($since), greatest(minute_of($since), least($until, data_until()))) as n
 ),
 
+earlier as (
+    select
+        p.caller,
+        p.callee,
+        p.requests,
+        p.first_minute,
+        p.last_minute
+    from edges($since - to_hours($baseline_hours), minute_of($since)) as p
+),
+
+known as (
+    select epoch($since) - epoch(min(p.first_minute)) as seconds
+    from earlier as p
+),
+
 judged as (
     select
         p.caller,
         p.callee,
         p.last_minute as last_seen,
         p.requests as requests_before,
-        epoch($since) - epoch(min(p.first_minute) over ()) as known_seconds,
-        p.requests * (epoch(b.ended) - epoch($since)) / nullif(known_seconds, 0) as expected,
+        k.seconds as known_seconds,
+        p.requests * (epoch(b.ended) - epoch($since)) / nullif(k.seconds, 0) as expected,
         b.ended
-    from edges($since - to_hours($baseline_hours), minute_of($since)) as p, bounds as b
+    from earlier as p, known as k, bounds as b
 )
 
 select

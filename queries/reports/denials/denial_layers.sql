@@ -63,7 +63,7 @@ sums as (
 select
     l.layer,
     coalesce(s.refused, 0)::bigint as refused,
-    coalesce(s.refused, 0) / nullif(sum(s.refused) over (), 0) as share,
+    coalesce(s.refused, 0) / nullif((select sum(a.refused) from sums as a), 0) as share,
     coalesce(s.callers, 0) as callers,
     coalesce(s.callees, 0) as callees,
     coalesce(s.pairs, 0) as pairs,

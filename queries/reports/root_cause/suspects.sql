@@ -369,7 +369,7 @@ weighed as (
     select
         x.*,
         x.refused + x.failing * (1 - x.failing_explained) + x.slow * (1 - x.slow_explained) as own_excess,
-        1 / (1 + coalesce((epoch(x.worse_from) - epoch(min(x.worse_from) over ())) / 60, 0) / 30) as earliness
+        1 / (1 + coalesce((epoch(x.worse_from) - epoch((select min(a.worse_from) from explained as a))) / 60, 0) / 30) as earliness
     from explained as x
 )
 
@@ -390,7 +390,7 @@ select
         else 'slow'
     end as kind,
     w.own_excess * w.own_excess / w.excess * w.earliness
-        / nullif(sum(w.own_excess * w.own_excess / w.excess * w.earliness) over (), 0) as score,
+        / nullif((select sum(a.own_excess * a.own_excess / a.excess * a.earliness) from weighed as a), 0) as score,
     w.excess,
     w.own_excess,
     w.n as requests,
