@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.formats.object_key import ObjectKey
-from ingest.formats.scan import controls
+from ingest.formats.scan import marks
 
 Indices = npt.NDArray[np.int64]
 
@@ -66,7 +66,7 @@ class Block:
     def controls(self) -> Indices:
         """Offsets of the control characters, newlines among them."""
         known = self.found_controls
-        return controls(np.frombuffer(self.data, dtype=np.uint8)) if known is None else known
+        return marks(np.frombuffer(self.data, dtype=np.uint8)).controls if known is None else known
 
     @cached_property
     def ends(self) -> Indices:

@@ -419,39 +419,58 @@ void eastwest_pack(const uint8_t *data, const struct text *texts, int64_t count,
     offsets[count] = (int32_t)length;
 }
 
-/* A bit for each of sixteen bytes: set where it is a control, `}`, `~`, DEL or above ASCII. */
-static uint32_t sixteen(const uint8_t *bytes) {
-    uint32_t bits = 0;
+/* A bit for each of sixty-four bytes: set where it is a control, `}`, `~`, DEL or above ASCII. */
+static uint64_t sixty_four(const uint8_t *bytes) {
+    uint64_t bits = 0;
 #ifdef __SSE2__
-    __m128i all = _mm_loadu_si128((const __m128i *)(const void *)bytes);
-    /* Signed, what is above ASCII is below zero, and thus below a space. */
-    __m128i low = _mm_cmplt_epi8(all, _mm_set1_epi8(' ')), high = _mm_cmpgt_epi8(all, _mm_set1_epi8('|'));
-    bits = (uint32_t)_mm_movemask_epi8(_mm_or_si128(low, high));
+    __m128i found[4];
+    for (int i = 0; i < 4; i++) {
+        __m128i all = _mm_loadu_si128((const __m128i *)(const void *)(bytes + 16 * i));
+        /* Signed, what is above ASCII is below zero, and thus below a space. */
+        __m128i low = _mm_cmplt_epi8(all, _mm_set1_epi8(' ')), high = _mm_cmpgt_epi8(all, _mm_set1_epi8('|'));
+        found[i] = _mm_or_si128(low, high);
+    }
+    __m128i any = _mm_or_si128(_mm_or_si128(found[0], found[1]), _mm_or_si128(found[2], found[3]));
+    if (!_mm_movemask_epi8(any)) return 0;
+    for (int i = 0; i < 4; i++) bits |= (uint64_t)(uint32_t)_mm_movemask_epi8(found[i]) << 16 * i;
 #else
-    for (int i = 0; i < 16; i++) bits |= (uint32_t)((uint8_t)(bytes[i] - ' ') > '|' - ' ') << i;
+    for (int i = 0; i < 64; i++) bits |= (uint64_t)((uint8_t)(bytes[i] - ' ') > '|' - ' ') << i;
 #endif
     return bits;
 }
 
-/* Offsets of the bytes that scan.marks looks for: controls, `}`, `~` and DEL. How many there are, of which at most `room`
- * are written. `high` becomes 0 where all of the text is ASCII. */
-int64_t eastwest_marks(const uint8_t *data, int64_t length, int64_t *at, int64_t room, uint8_t *high) {
+/* Offsets of the controls: how many there are, of which at most `room` are written. `told` has a bit set for each thing of
+ * scan.Marks that is so of the text: 1 not ASCII, 2 controls that are no newline, 4 objects joined on one line. */
+int64_t eastwest_marks(const uint8_t *data, int64_t length, int64_t *at, int64_t room, uint8_t *told) {
     int64_t count = 0;
-    *high = 0;
-    for (int64_t begin = 0; begin < length; begin += 16) {
-        uint8_t last[16];
+    *told = 0;
+    for (int64_t begin = 0; begin < length; begin += 64) {
+        uint8_t last[64];
         int64_t left = length - begin;
-        if (left < 16) {
-            memset(last, ' ', 16);
+        if (left < 64) {
+            memset(last, ' ', 64);
             memcpy(last, data + begin, (size_t)left);
         }
-        uint32_t bits = sixteen(left < 16 ? last : data + begin);
+        uint64_t bits = sixty_four(left < 64 ? last : data + begin);
         for (int64_t i = begin; bits; i++, bits >>= 1) {
+#ifdef __GNUC__
+            int next_bit = __builtin_ctzll(bits);
+            bits >>= next_bit;
+            i += next_bit;
+#endif
             if (!(bits & 1)) continue;
-            *high |= data[i] & 128;
-            if (data[i] > 127) continue;
-            if (count < room) at[count] = i;
-            count++;
+            uint8_t byte = data[i];
+            if (byte > 127) {
+                *told |= 1;
+            } else if (byte < ' ') {
+                if (byte != '\n') *told |= 2;
+                if (count < room) at[count] = i;
+                count++;
+            } else if (byte == '}') {
+                int64_t next = i + 1;
+                if (next < length && (data[next] == ' ' || data[next] == '\t')) next++;
+                if (next < length && data[next] == '{') *told |= 4;
+            }
         }
     }
     return count;

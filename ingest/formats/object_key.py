@@ -70,9 +70,9 @@ FORMATS = {
 
 def parse_key(uri: str) -> ObjectKey:
     """What a URI (or key, or path) tells; never raises."""
-    folders = FOLDERS.search(uri)
     file = FILE.search(uri)
     if file is None:
+        folders = FOLDERS.search(uri)
         if folders is None:
             return ObjectKey(uri)
         return ObjectKey(uri, FORMATS.get(folders["service"]), folders["account"], folders["region"])

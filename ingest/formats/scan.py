@@ -6,6 +6,7 @@ windows that stay in the cache the same search takes a third of the time.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -19,8 +20,8 @@ Offsets = npt.NDArray[np.int64]
 
 WINDOW = 1 << 18
 
-_BYTES_A_MARK = 64
-"""No log has more marks than that, as a rule: they are looked for again when there is no room."""
+_BYTES_A_CONTROL = 64
+"""No log has more of them than that, as a rule: they are looked for again when there is no room."""
 
 
 def _windows(data: Bytes, beyond: int = 0) -> Iterator[tuple[int, Bytes]]:
@@ -56,30 +57,41 @@ def _any_of(window: Bytes, allowed: bytes) -> npt.NDArray[np.bool_]:
 
 
 class Marks(NamedTuple):
-    """Offsets of what is rare in a line and decides how it is read, and whether all of the text is ASCII."""
+    """Where the control characters of a text are, newlines among them, and what is rare and decides how it is read.
 
-    offsets: Offsets
+    `are_newlines`: whether there are no other controls. `is_joined`: whether an object begins on the line on which
+    another ends: `}{`, with one space or tab between at most.
+    """
+
+    controls: Offsets
     is_ascii: bool
+    are_newlines: bool
+    is_joined: bool
+
+
+_NOT_ASCII, _OTHERS, _JOINED = 1, 2, 4
+"""The bits that `eastwest_marks` sets."""
 
 
 def marks(data: Bytes) -> Marks:
-    """Where controls, newlines among them, and `}` are.
-
-    And `~` and DEL: less 32, all of these are above `|`, so that one comparison finds them.
-    """
+    """What one pass over a text tells."""
     library = compiled.library()
     if library is None:
         return _marks(data)
-    high, room, count = np.empty(1, dtype=np.uint8), 0, len(data) // _BYTES_A_MARK + 1
+    told, room, count = ctypes.c_uint8(), 0, len(data) // _BYTES_A_CONTROL + 1
     while count > room:
         room = count
         found = np.empty(room, dtype=np.int64)
-        count = library.eastwest_marks(data.ctypes.data, len(data), found.ctypes.data, room, high.ctypes.data)
-    return Marks(found[:count].copy(), not high[0])
+        count = library.eastwest_marks(data.ctypes.data, len(data), found.ctypes.data, room, ctypes.byref(told))
+    bits = told.value
+    return Marks(found[:count].copy(), not bits & _NOT_ASCII, not bits & _OTHERS, bool(bits & _JOINED))
 
 
 def _marks(data: Bytes) -> Marks:
-    """The same, where nothing is compiled."""
+    """The same, where nothing is compiled.
+
+    Less 32, controls and `}` are above `|` (so are `~` and DEL): one comparison finds them.
+    """
     parts, is_ascii = [], True
     for start, window in _windows(data):
         found = window - np.uint8(32) > ord("|") - 32
@@ -88,13 +100,22 @@ def _marks(data: Bytes) -> Marks:
             found &= window < 128
             is_ascii = False
         parts.append(np.flatnonzero(found) + start)
-    return Marks(_joined(parts), is_ascii)
+    offsets = _joined(parts)
+    marked = data[offsets]
+    is_control = marked < ord(" ")
+    are_newlines = bool((marked[is_control] == ord("\n")).all())
+    return Marks(offsets[is_control], is_ascii, are_newlines, _is_joined(data, offsets[marked == ord("}")]))
 
 
-def controls(data: Bytes, found_marks: Marks | None = None) -> Offsets:
-    """Offsets of the control characters among the marks, which are looked for where they are not known."""
-    found = (marks(data) if found_marks is None else found_marks).offsets
-    return found[data[found] < ord(" ")]
+def _is_joined(data: Bytes, closing: Offsets) -> bool:
+    after = closing + 1
+    for _ in range(2):
+        after = after[after < len(data)]
+        next_ = data[after]
+        if (next_ == ord("{")).any():
+            return True
+        after = after[(next_ == ord(" ")) | (next_ == ord("\t"))] + 1
+    return False
 
 
 def count_pairs(data: Bytes, pair: bytes, ignoring: bytes = b"\0\0") -> int:

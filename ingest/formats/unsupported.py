@@ -24,4 +24,7 @@ KNOWN = (
 
 def unsupported(line: bytes) -> str | None:
     """What log the line is of, if it is one of those; else None."""
-    return next((name for name, shape in KNOWN if shape.match(line[:65536])), None)
+    for name, shape in KNOWN:
+        if shape.match(line, 0, 65536):
+            return name
+    return None

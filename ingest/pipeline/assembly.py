@@ -69,7 +69,7 @@ class _Pending:
         self.line_counts.append(count)
         self.first_lines.append(first_line)
         self.first_offsets.append(piece.offset)
-        self.controls.append(piece.controls + self.size)
+        self.controls.append(piece.marks.controls + self.size)
         self.is_known_ascii &= piece.is_known_ascii
         self.size += len(piece.data)
         self.lines += count

@@ -17,7 +17,7 @@ from ingest.formats import unwrap
 from ingest.formats.block import Indices
 from ingest.formats.compression import decompress
 from ingest.formats.envelopes import HEAD
-from ingest.formats.scan import Marks, controls, marks
+from ingest.formats.scan import Marks, marks
 from ingest.formats.streams import TextStream
 from ingest.sources import Body
 
@@ -51,9 +51,9 @@ class Piece:
     found_marks: Marks | None = None
 
     @cached_property
-    def controls(self) -> Indices:
-        """Offsets of the control characters, newlines among them, looked for once."""
-        return controls(np.frombuffer(self.data, dtype=np.uint8), self.found_marks)
+    def marks(self) -> Marks:
+        """What its text has, looked for once."""
+        return self.found_marks or marks(np.frombuffer(self.data, dtype=np.uint8))
 
     @property
     def is_known_ascii(self) -> bool:
@@ -63,8 +63,11 @@ class Piece:
     @cached_property
     def newlines(self) -> Indices:
         """Offsets of the lines' ends."""
-        ends = np.frombuffer(self.data, dtype=np.uint8)[self.controls] == ord("\n")
-        return self.controls if ends.all() else self.controls[ends]
+        controls = self.marks.controls
+        if self.marks.are_newlines:
+            return controls
+        found: Indices = controls[np.frombuffer(self.data, dtype=np.uint8)[controls] == ord("\n")]
+        return found
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from ingest.errors import SettingsError, SourceError
@@ -129,19 +131,32 @@ def _read(wanted: SourceObject) -> Body | SourceError:
     if wanted.size > source.LARGE:
         return _parts(wanted, source.PART)
     try:
-        return b"".join(_parts(wanted, -1))
+        with _opened(wanted, buffering=0) as file:
+            # A byte more than there should be: with what was listed, there is no need to look for an end.
+            body = file.read(wanted.size + 1)
+            if len(body) != wanted.size:
+                body += file.read()
+            _check(wanted, file.fileno())
+            return body
     except SourceError as error:
         return error
 
 
 def _parts(wanted: SourceObject, size: int) -> Iterator[bytes]:
-    """The file's bytes in parts of that size; of any size in one part when it is negative."""
+    """The file's bytes in parts of that size."""
+    with _opened(wanted) as file:
+        _check(wanted, file.fileno())
+        while part := file.read(size):
+            yield part
+        _check(wanted, file.fileno())
+
+
+@contextmanager
+def _opened(wanted: SourceObject, buffering: int = -1) -> Iterator[IO[bytes]]:
+    """The file; what goes wrong with it is a SourceError."""
     try:
-        with open(_plain(wanted.uri), "rb") as file:
-            _check(wanted, file.fileno())
-            while part := file.read(size):
-                yield part
-            _check(wanted, file.fileno())
+        with open(_plain(wanted.uri), "rb", buffering) as file:
+            yield file
     except FileNotFoundError:
         raise SourceError(
             f"{wanted.uri}: vanished after it was listed. Nothing to do if it was deleted on purpose"

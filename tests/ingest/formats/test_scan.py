@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,16 +11,24 @@ from hypothesis import strategies as st
 
 from ingest.formats import scan
 
-MARKS = {*range(32), ord("}"), ord("~"), 127}
+JOINED = re.compile(rb"\}[ \t]?\{")
+TEXT = st.binary(max_size=60) | st.lists(st.sampled_from([b"}", b"{", b" ", b"\t", b"\n", b"a", b"\x80"])).map(b"".join)
 
 
 @settings(deadline=None)
-@given(st.binary(max_size=60), st.integers(1, 20))
-def test_marks_are_controls_and_closing_braces(data: bytes, window: int) -> None:
+@given(TEXT, st.integers(1, 20))
+def test_marks_are_what_python_finds(data: bytes, window: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scan, "WINDOW", window)
         found = scan.marks(np.frombuffer(data, dtype=np.uint8))
-        controls = scan.controls(np.frombuffer(data, dtype=np.uint8))
-    assert found.offsets.tolist() == [at for at, byte in enumerate(data) if byte in MARKS]
+    controls = [byte for byte in data if byte < 32]
+    assert found.controls.tolist() == [at for at, byte in enumerate(data) if byte < 32]
     assert found.is_ascii == data.isascii()
-    assert controls.tolist() == [at for at, byte in enumerate(data) if byte < 32]
+    assert found.are_newlines == (set(controls) <= {ord("\n")})
+    assert found.is_joined == (JOINED.search(data) is not None)
+
+
+def test_more_controls_than_there_is_room_for_are_found() -> None:
+    data = b"\n" * 1000 + b"\0}\t{"
+    found = scan.marks(np.frombuffer(data, dtype=np.uint8))
+    assert (len(found.controls), found.is_ascii, found.are_newlines, found.is_joined) == (1002, True, False, True)
