@@ -10,6 +10,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ def _load_balancer(kind: str, resource: str, rest: str) -> tuple[str | None, str
     return ("alb_health_check" if kind else "alb_access"), resource, node_ip
 
 
+@lru_cache(maxsize=1024)  # of few nodes
 def _address(text: str) -> str | None:
     """An address in its usual form; AWS's own example pads with zeros (172.160.001.192)."""
     if re.fullmatch(r"\d{1,3}(\.\d{1,3}){3}", text, re.ASCII):
@@ -114,6 +116,7 @@ def _address(text: str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=1024)  # objects of an interval are listed one after the other
 def _time(text: str) -> datetime | None:
     # Not strptime: it took as long as all else that is read from a key.
     day, minute = (int(text[a:b]) for a, b in ((6, 8), (11, 13)))

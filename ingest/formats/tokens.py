@@ -8,6 +8,7 @@ before that, by the compiled reader where there is one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -102,10 +103,18 @@ def tokens(line: str) -> list[str]:
         at = end + 1
 
 
+_REGULAR = re.compile(r'(?:"[^"]*"|[^" ]*)(?: (?:"[^"]*"|[^" ]*))*')
+"""A line whose quotes all stand around a field, and none in one."""
+
+
 def count_tokens(line: bytes) -> str:
     """How many fields a line has, as a block's layout; empty when that cannot be told."""
+    text = line.decode("utf-8", "replace").rstrip("\r\n")
+    if _REGULAR.fullmatch(text):
+        # Asked of every object: a quarter of the time that it takes to cut them.
+        return str(1 + sum(part.count(" ") for part in text.split('"')[::2]))
     try:
-        return str(len(tokens(line.decode("utf-8", "replace").rstrip("\r\n"))))
+        return str(len(tokens(text)))
     except ValueError:
         return ""
 

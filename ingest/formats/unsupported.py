@@ -7,6 +7,7 @@ balancer logs: W3C and JSON. Nobody has published a real sample of the last two;
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 TIME = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
 
@@ -22,6 +23,7 @@ KNOWN = (
 )
 
 
+@lru_cache(maxsize=16)  # asked twice of a line; and the objects of a flow log begin alike
 def unsupported(line: bytes) -> str | None:
     """What log the line is of, if it is one of those; else None."""
     for name, shape in KNOWN:

@@ -83,7 +83,7 @@ def _plain(uri: str) -> str:
     return os.fsdecode(unquote_to_bytes(uri.removeprefix("file://")))
 
 
-def _uri_of(path: Path) -> str:
+def _uri_of(path: str | Path) -> str:
     """The path as a URI that leaves `=` and the like as they are, so that hive folders stay readable."""
     return "file://" + quote_from_bytes(os.fsencode(path), safe="/=:@!$&'()*+,;~")
 
@@ -92,7 +92,7 @@ def _etag(stat: os.stat_result) -> str:
     return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
-def _object_of(path: Path, stat: os.stat_result) -> SourceObject:
+def _object_of(path: str | Path, stat: os.stat_result) -> SourceObject:
     return SourceObject(
         uri=_uri_of(path),
         etag=_etag(stat),
@@ -101,10 +101,10 @@ def _object_of(path: Path, stat: os.stat_result) -> SourceObject:
     )
 
 
-def _walk(folder: Path, refused: list[str], seen: set[tuple[int, int]]) -> Iterator[SourceObject]:
+def _walk(folder: str | Path, refused: list[str], seen: set[tuple[int, int]]) -> Iterator[SourceObject]:
     """Files below `folder`, by name; folders that refuse go to `refused`, links to folders already seen nowhere."""
     try:
-        here = folder.stat()
+        here = os.stat(folder)
         if (here.st_dev, here.st_ino) in seen:
             return
         seen.add((here.st_dev, here.st_ino))
@@ -117,12 +117,11 @@ def _walk(folder: Path, refused: list[str], seen: set[tuple[int, int]]) -> Itera
         return
     beside_logs = any(e.name == "AWSLogs" for e in entries)
     for entry in entries:
-        path = Path(entry.path)
         try:
             if entry.is_dir():
-                yield from _walk(path, refused, seen)
+                yield from _walk(entry.path, refused, seen)
             elif entry.is_file() and not beside_logs and not entry.name.endswith(".tmp"):
-                yield _object_of(path, entry.stat())
+                yield _object_of(entry.path, entry.stat())
         except FileNotFoundError:
             continue
 
