@@ -23,10 +23,18 @@ KNOWN = (
 )
 
 
-@lru_cache(maxsize=16)  # asked twice of a line; and the objects of a flow log begin alike
+_LOOKED_AT = 64 * 1024
+"""Bytes of a line: those that are looked at are remembered, and a line may have sixteen million."""
+
+
 def unsupported(line: bytes) -> str | None:
     """What log the line is of, if it is one of those; else None."""
+    return _known(line[:_LOOKED_AT])
+
+
+@lru_cache(maxsize=16)  # asked twice of a line; and the objects of a flow log begin alike
+def _known(line: bytes) -> str | None:
     for name, shape in KNOWN:
-        if shape.match(line, 0, 65536):
+        if shape.match(line):
             return name
     return None
