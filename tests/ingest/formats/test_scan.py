@@ -32,3 +32,14 @@ def test_more_controls_than_there_is_room_for_are_found() -> None:
     data = b"\n" * 1000 + b"\0}\t{"
     found = scan.marks(np.frombuffer(data, dtype=np.uint8))
     assert (len(found.controls), found.is_ascii, found.are_newlines, found.is_joined) == (1002, True, False, True)
+
+
+@pytest.mark.parametrize("text", [b"}{", b"} {", b"}\t{", b"}  {", b"\n\0", b"\x80"])
+def test_marks_are_found_wherever_they_lie(text: bytes) -> None:
+    """The compiled scan looks at 64 bytes together; what it finds may lie across two such looks."""
+    for before in range(130):
+        found = scan.marks(np.frombuffer(b"a" * before + text + b"a" * 70, dtype=np.uint8))
+        assert found.controls.tolist() == [before + at for at, byte in enumerate(text) if byte < 32]
+        assert found.is_ascii == text.isascii()
+        assert found.are_newlines == ({byte for byte in text if byte < 32} <= {ord("\n")})
+        assert found.is_joined == (JOINED.search(text) is not None)
