@@ -29,12 +29,18 @@ class Announced:
         return int(told[names[0]]), int(told[names[1]])
 
     def until(self, visible: int | None = None, held: int | None = None) -> None:
-        """Wait for the queue to be so; AssertionError when it is not in time."""
+        """Wait for the queue to be so at two looks in a row; AssertionError when it is not in time.
+
+        moto counts the visible and then the held: a message that becomes visible between the two is in neither count.
+        """
         end = time.monotonic() + DEADLINE
+        before = False
         while time.monotonic() < end:
             now = self.waiting()
-            if visible in (None, now[0]) and held in (None, now[1]):
+            is_so = visible in (None, now[0]) and held in (None, now[1])
+            if is_so and before:
                 return
+            before = is_so
             time.sleep(0.1)
         raise AssertionError(f"messages visible and held: {self.waiting()}, not {visible} and {held}")
 
