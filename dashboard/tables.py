@@ -73,15 +73,20 @@ def kinds(rows: Sequence[Row]) -> dict[str, str]:
     return {row[end]: row[f"{end}_kind"] for row in rows for end in ("caller", "callee")}
 
 
-def denied_table(rows: Sequence[Row], until: datetime) -> Columns:
-    """Columns of `denied_callers`; 'worked until' is the last success before the first refusal, or never."""
+def unseen(looked_back: float | None) -> str:
+    """What stands for a success that was not found in these hours; None: as far as the report looks."""
+    return "never" if looked_back is None else f"not in {looked_back:.0f} h"
+
+
+def denied_table(rows: Sequence[Row], until: datetime, looked_back: float | None = None) -> Columns:
+    """Columns of `denied_callers`; 'worked until' is the last success before the first refusal, or none known."""
     return {
         "caller": [visible(row["caller"]) for row in rows],
         "callee": [visible(row["callee"]) for row in rows],
         "layer": [layer(row["layer"]) for row in rows],
         "count": [row["count"] for row in rows],
         "first": [clock(row["first_seen"], until) for row in rows],
-        "worked until": [clock(row["last_success_before"], until) or "never" for row in rows],
+        "worked until": [clock(row["last_success_before"], until) or unseen(looked_back) for row in rows],
         "last": [clock(row["last_seen"], until) for row in rows],
         "reason": [visible(row["reason"]) for row in rows],
     }
@@ -125,7 +130,7 @@ def headlines(rows: Sequence[Row], until: datetime, most: int = 3) -> str:
     return "\n".join("  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=True)) for cell in cells)
 
 
-def details(row: Row, denials: Sequence[Row], until: datetime) -> str:
+def details(row: Row, denials: Sequence[Row], until: datetime, looked_back: float | None = None) -> str:
     """All numbers of one edge as lines of plain text; `denials` are its rows of `denied_callers`."""
     lines = [("state", label(row) or MEANING["ok"])]
     if row["began"] is not None:
@@ -135,7 +140,7 @@ def details(row: Row, denials: Sequence[Row], until: datetime) -> str:
         lines += [
             ("refused", f"{denial['count']:,} by {layer(denial['layer'])}: {visible(denial['reason'], 60)}"),
             ("", f"{clock(denial['first_seen'], until)} to {clock(denial['last_seen'], until)}"),
-            ("worked", f"until {clock(worked, until)}" if worked else "never before"),
+            ("worked", f"until {clock(worked, until)}" if worked else f"{unseen(looked_back)} before"),
         ]
     lines += [
         ("requests", f"{row['requests']:,}, last {clock(row['last_call'], until) or 'none'}"),

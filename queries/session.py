@@ -34,6 +34,7 @@ from queries.watermarks import (
     newest_data,
     next_minute,
     oldest_data,
+    oldest_of,
     watermark_statement,
 )
 
@@ -83,6 +84,7 @@ class Session:
         self._versions = {name: snapshot.version for name, snapshot in snapshots.items()}
         self.since, self.until = self._window_of(snapshots)
         self._oldest, newest = oldest_data(snapshots), newest_data(snapshots)
+        self._oldest_rollup = oldest_of(snapshots, (table.name for table in ROLLUPS))
         self._end = None if newest is None else next_minute(newest)
         self._complete = complete_until(snapshots)
         chosen = {name: self._files(TABLES[name], snapshot) for name, snapshot in snapshots.items()}
@@ -213,6 +215,11 @@ class Session:
         since = self.since or self._oldest or _EPOCH
         until = self.until or self._end or _EPOCH
         return since, max(since, until)
+
+    def reaches_back(self, hours: float) -> bool:
+        """Whether so many hours of history are all that the lake has: its rollups begin no earlier."""
+        first = self._first_hour()
+        return self._oldest_rollup is None or first is None or self._oldest_rollup >= first - timedelta(hours=hours)
 
     def data_until(self) -> datetime | None:
         """End of the newest complete minute of data (see `watermarks`); None on an empty lake."""

@@ -5,7 +5,7 @@ From Delta's statistics alone, so it costs no read: the newest row of each sourc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from ingest.lake.declarations import ALB_ACCESS, ALB_CONNECTION, LATTICE_ACCESS, OBJECTS, VPC_FLOW
@@ -32,7 +32,12 @@ def newest_data(snapshots: Mapping[str, Snapshot]) -> datetime | None:
 
 def oldest_data(snapshots: Mapping[str, Snapshot]) -> datetime | None:
     """Time of the oldest row of any source; None on an empty lake."""
-    times = [file.min_time for name in LAGS for file in snapshots[name].files if file.min_time is not None]
+    return oldest_of(snapshots, LAGS)
+
+
+def oldest_of(snapshots: Mapping[str, Snapshot], names: Iterable[str]) -> datetime | None:
+    """Time of the oldest row of these tables, rollups that have outlived their rows among them; None without one."""
+    times = [file.min_time for name in names for file in snapshots[name].files if file.min_time is not None]
     return min((time.astimezone(UTC) for time in times), default=None)
 
 

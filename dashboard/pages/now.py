@@ -22,6 +22,8 @@ from dashboard.text import clock, span, visible
 _HEIGHT = 470
 _ROW = 28
 _HEADER = 36
+_POLL = 1.0
+"""Seconds between looks for a newer picture, while one is being made."""
 
 
 def show() -> None:
@@ -44,6 +46,8 @@ def show() -> None:
         return
     with freshness:
         st.caption(_freshness(picture.until, len(picture.sources.rows)))
+        if data.is_newer_coming(window):
+            _wait_for_newer(window, picture)
     _write_silence(picture)
     _write_summary(picture.edges.rows, picture.until)
     selected = _selected(picture.edges.rows)
@@ -55,6 +59,17 @@ def show() -> None:
             _write_panel(picture, selected)
         _write_denied(picture, palette, selected)
     _write_edges(picture, palette)
+
+
+@st.fragment(run_every=_POLL)
+def _wait_for_newer(window: str, picture: data.Picture) -> None:
+    """Say what is being made, and show it when it is there."""
+    if data.is_newer_there(window, picture):
+        st.rerun()
+    if picture.looked_back is None:
+        st.caption("Newer data is being read…")
+    else:
+        st.caption(f"What came before: {picture.looked_back:.0f} hours of it so far, more is being read…")
 
 
 def _choose(label: str, options: Sequence[str], default: str, key: str) -> str:
@@ -197,7 +212,7 @@ def _write_panel(picture: data.Picture, selected: Pair) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.text(f"{visible(selected[0], 60)} → {visible(selected[1], 60)}")
             st.button("Close", on_click=_choose_edge, args=(None,), type="tertiary")
-        st.code(tables.details(row, denials, picture.until), language=None)
+        st.code(tables.details(row, denials, picture.until, picture.looked_back), language=None)
         with st.expander("Show SQL"):
             st.code(picture.edges.sql, language="sql", height=240)
 
@@ -210,7 +225,8 @@ def _write_denied(picture: data.Picture, palette: Palette, selected: Pair | None
         st.info("Nobody was refused in this window.")
         return
     height = _HEIGHT - 250 if selected else _HEIGHT + 34
-    _table(tables.denied_table(rows, picture.until), tables.DENIED_WIDTHS, "denied", rows, height, palette)
+    denied = tables.denied_table(rows, picture.until, picture.looked_back)
+    _table(denied, tables.DENIED_WIDTHS, "denied", rows, height, palette)
 
 
 def _write_edges(picture: data.Picture, palette: Palette) -> None:

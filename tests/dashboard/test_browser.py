@@ -9,6 +9,7 @@ import subprocess
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -21,6 +22,7 @@ from dashboard.palette import DARK, LIGHT, Palette
 from ingest.lake.tables import Lake
 from tests import lakes
 from tests.dashboard.hostile import MARK, hostile_lake
+from tests.queries.lake_of import NINE, denied, lake_of, lattice, service
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -128,6 +130,16 @@ def test_another_window_is_a_click_away(sample_address: str, browser: Browser) -
         page.get_by_text("all", exact=True).first.click(timeout=10_000)
         page.wait_for_url("**window=all**", timeout=30_000)
         page.locator('[data-testid="stMainMenu"] button').click(timeout=10_000)
+
+
+def test_what_worked_days_ago_comes_by_itself(browser: Browser, tmp_path: Path) -> None:
+    worked = lattice("orders", "payments", ip="10.0.0.5", start_time=NINE - timedelta(days=3))
+    refused = denied("orders", "payments", "Service", ip="10.0.0.5")
+    lake = lake_of(tmp_path / "lake", {"lattice_access": [worked, refused]})
+    edge = {"caller": "orders", "callee": service("payments").rpartition("/")[-1]}
+    with served(lake) as address, opened(browser, address, "light", **edge) as page:
+        page.get_by_text("until 03-07 09:00").wait_for(timeout=60_000)
+        page.get_by_text("more is being read").wait_for(state="detached", timeout=60_000)
 
 
 def test_hostile_names_make_the_browser_call_nobody(browser: Browser, tmp_path: Path) -> None:

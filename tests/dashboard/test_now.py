@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,9 +13,10 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import data
 from ingest.lake.tables import Lake
-from queries.session import open_session
+from queries.session import Session, open_session
 from tests import lakes
 from tests.dashboard.hostile import MARK, hostile_lake
+from tests.queries.lake_of import NINE, denied, lake_of, lattice, service
 
 SCRIPT = Path(data.__file__).with_name("navigation.py")
 SHOW_TEXT_AS_TEXT = {"dataframe", "code", "text", "echarts_chart"}
@@ -103,6 +107,36 @@ def test_an_edge_nobody_knows_is_no_edge(sample_lake: Lake) -> None:
     app = page(sample_lake, caller=f"![x](http://{MARK}/)", callee="pricing")
     assert not app.text
     assert "caller" not in app.query_params
+
+
+def test_a_picture_of_a_day_says_how_far_it_looked_back(tmp_path: Path) -> None:
+    worked = lattice("orders", "payments", ip="10.0.0.5", start_time=NINE - timedelta(days=3))
+    refused = denied("orders", "payments", "Service", ip="10.0.0.5")
+    lake = lake_of(tmp_path, {"lattice_access": [worked, refused]})
+    gate = threading.Event()
+
+    def opener(since: str | None, hours: float) -> Session:
+        if hours > data.FIRST_HISTORY:
+            assert gate.wait(60)
+        return open_session(lake, since, history_hours=hours)
+
+    data.use(opener)
+    app = AppTest.from_file(SCRIPT, default_timeout=60)
+    app.query_params["caller"], app.query_params["callee"] = "orders", service("payments").rpartition("/")[-1]
+    app.run()
+    first = data.picture("1h")
+    assert not app.exception
+    assert any("24 hours of it so far" in caption.value for caption in app.caption)
+    assert app.dataframe[0].value["worked until"][0] == "not in 24 h"
+    assert "not in 24 h before" in app.code[0].value
+    gate.set()
+    while not data.is_newer_there("1h", first):
+        time.sleep(0.02)
+    app.run()
+    assert not app.exception
+    assert not any("so far" in caption.value for caption in app.caption)
+    assert app.dataframe[0].value["worked until"][0].startswith("03-07 09:00")
+    assert "worked    until 03-07 09:00" in app.code[0].value
 
 
 def test_an_empty_lake_says_what_to_do(empty_lake: Lake) -> None:
