@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.query_lake import build_day, build_month, sizes
+from dashboard.data import FIRST_HISTORY
 from ingest.lake.declarations import OBJECTS, ROLLUPS, SOURCE_TABLES
 from ingest.lake.tables import Lake
 from ingest.settings import Settings
@@ -169,24 +170,33 @@ def report(costs: Mapping[str, Cost]) -> None:
 
 
 def by_age(lakes: Sequence[Lake], runs: int) -> None:
-    """The last hour of a lake of one day against one of thirty, asked in turn: speed changes by the minute."""
+    """The last hour of a lake of one day against one of thirty, asked in turn: speed changes by the minute.
+
+    Without history, with what the dashboard shows first, and with the week that it reads after that.
+    """
     print("\n## the last hour: lake of one day, lake of thirty")
     print(f"{'':34} {'1 day':>8} {'30 days':>8} {'ratio':>6}")
-    for hours in (0, HISTORY_HOURS):
+    for hours in (0, FIRST_HISTORY, HISTORY_HOURS):
         with ExitStack() as stack:
-            openings, sessions = [], []
-            for lake in lakes:
-                session, opening, _ = stack.enter_context(opened(lake, "-1h", hours))
-                openings.append(opening)
-                sessions.append(session)
-            figures = {"open": openings}
-            for name in ("edge_health", "call_graph", "denied_callers"):
+            figures = {"open": _in_turn([_opening(lake, hours) for lake in lakes], min(runs, 3))}
+            sessions = [stack.enter_context(opened(lake, "-1h", hours))[0] for lake in lakes]
+            for name in ("edge_health", "call_graph", "denied_callers", "new_edges", "gone_edges"):
                 figures[name] = _in_turn([asked(session, name) for session in sessions], runs)
             for session in sessions:
                 session.hold(*HELD["-1h"])
             figures["first screen"] = _in_turn([all_asked(session, WITH_SOURCES) for session in sessions], runs)
         for name, (one, thirty) in figures.items():
-            print(f"{name + f', {hours} h of history':34} {one:8.3f} {thirty:8.3f} {thirty / one:6.2f}", flush=True)
+            print(f"{name + f', {hours:.0f} h of history':34} {one:8.3f} {thirty:8.3f} {thirty / one:6.2f}", flush=True)
+
+
+def _opening(lake: Lake, hours: float) -> Callable[[], int]:
+    """Open a session of the last hour, and close it."""
+
+    def once() -> int:
+        with opened(lake, "-1h", hours):
+            return 0
+
+    return once
 
 
 def _in_turn(questions: Sequence[Callable[[], int]], runs: int) -> list[float]:
@@ -219,7 +229,7 @@ def on_s3(lakes: Mapping[str, Path]) -> None:
         with faulty(server.endpoint_url, (), 0) as proxy:
             storage = storage_options(bucket.uri, Settings(endpoint_url=proxy.url, region="us-east-1"))
             storage |= keys
-            for hours in (0, HISTORY_HOURS):
+            for hours in (0, FIRST_HISTORY, HISTORY_HOURS):
                 for name in lakes:
                     marks = [0]
                     with open_session(Lake(bucket.uri + name, storage), "-1h", history_hours=hours) as session:
@@ -230,7 +240,7 @@ def on_s3(lakes: Mapping[str, Path]) -> None:
                     opening, edges, denied = (after - before for before, after in pairwise(marks))
                     methods = ", ".join(f"{method} {n}" for method, n in sorted(proxy.methods.items()))
                     print(
-                        f"{name:8} {hours:4} h of history: {opening:5} to open, {edges:5} edge_health,"
+                        f"{name:8} {hours:4.0f} h of history: {opening:5} to open, {edges:5} edge_health,"
                         f" {denied:5} denied_callers, {marks[-1]:5} in all ({methods})",
                         flush=True,
                     )

@@ -32,7 +32,7 @@ def show() -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.html(f'<b style="font-size:1.15rem;color:{palette.ink}">eastwest</b>', width="content")
         window = _choose("Window", list(data.WINDOWS), "1h", "window")
-        freshness = st.container()
+        freshness = st.container(horizontal=True, vertical_alignment="center")
     try:
         with st.spinner("Reading the lake…", show_time=True):
             picture = data.picture(window)
@@ -45,7 +45,7 @@ def show() -> None:
         _write_empty()
         return
     with freshness:
-        st.caption(_freshness(picture.until, len(picture.sources.rows)))
+        st.caption(_freshness(picture.until, len(picture.sources.rows)), width="content")
         if data.is_newer_coming(window):
             _wait_for_newer(window, picture)
     _write_silence(picture)
@@ -67,9 +67,9 @@ def _wait_for_newer(window: str, picture: data.Picture) -> None:
     if data.is_newer_there(window, picture):
         st.rerun()
     if picture.looked_back is None:
-        st.caption("Newer data is being read…")
+        st.caption("newer data is being read…", width="content")
     else:
-        st.caption(f"What came before: {picture.looked_back:.0f} hours of it so far, more is being read…")
+        st.caption(f"what came before: {picture.looked_back:.0f} hours so far, more is being read…", width="content")
 
 
 def _choose(label: str, options: Sequence[str], default: str, key: str) -> str:

@@ -126,7 +126,7 @@ def test_a_picture_of_a_day_says_how_far_it_looked_back(tmp_path: Path) -> None:
     app.run()
     first = data.picture("1h")
     assert not app.exception
-    assert any("24 hours of it so far" in caption.value for caption in app.caption)
+    assert any("24 hours so far" in caption.value for caption in app.caption)
     assert app.dataframe[0].value["worked until"][0] == "not in 24 h"
     assert "not in 24 h before" in app.code[0].value
     gate.set()
