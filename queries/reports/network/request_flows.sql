@@ -83,9 +83,12 @@ with asked as (
     limit $at_most
 ),
 
--- The VPC of a target behind a load balancer, as the view requests looks it up, for these alone.
+-- The VPC of a target behind a load balancer, as the view requests looks it up, for these alone; and a number that they are
+-- known by below, where objects' names would be compared.
 wanted as materialized (
-    select a.* replace (coalesce(a.target_vpc, y.vpc, v.vpc) as target_vpc)
+    select
+        a.* replace (coalesce(a.target_vpc, y.vpc, v.vpc) as target_vpc),
+        row_number() over (order by a.time, a.log_object, a.log_line) as place
     from asked as a
     left join alb_target_vpcs as y
         on case when a.front_door = 'alb' then a.elb end = y.elb
@@ -98,13 +101,68 @@ wanted as materialized (
         and v.hour >= first_hour()
 ),
 
--- Each request with the records that could carry it, a leg at a time: the scan is left to the few addresses and ports. No
--- record that begins a minute after the last of the requests is looked at: where the first ones of a busy edge are wanted,
--- these are few.
+-- Records that begin a minute after the last of the requests are not looked at: where the first ones of a busy edge are
+-- wanted, these are few. Read once for both legs.
+near as materialized (
+    select
+        c.time,
+        c.end_time,
+        c.src_ip,
+        c.src_port,
+        c.dst_ip,
+        c.dst_port,
+        c.client_ip,
+        c.server_ip,
+        c.server_port,
+        c.connection_direction,
+        c.direction,
+        c.protocol,
+        c.action,
+        c.bytes,
+        c.interface_id,
+        c.vpc,
+        c.traffic_path,
+        c.log_object,
+        c.log_line
+    from connections as c
+    where c.time >= $since - interval 11 minutes
+        and c.time < $until + interval 2 minutes
+        and c.end_time >= $since - interval 60 seconds
+        and c.time <= (select max(w.time) + interval 60 seconds from wanted as w)
+        and (
+            (c.src_ip, c.src_port) in (select (w.caller_ip, w.caller_port) from wanted as w)
+            or (c.dst_ip, c.dst_port) in (select (w.target_ip, w.target_port) from wanted as w)
+        )
+),
+
+-- As in flows, of these few records alone: what both ends logged counts once.
+counted as materialized (
+    select c.*
+    from near as c
+    anti join (
+        select
+            hour,
+            src_ip,
+            dst_ip,
+            server_port,
+            protocol
+        from flow_hours
+        where direction = 'egress'
+            and action = 'ACCEPT'
+            and hour >= hour_of($since - interval 11 minutes)
+            and src_ip in (select client_ip from near)
+    ) as f
+        on case when c.action = 'ACCEPT' and c.connection_direction = 'ingress' then c.client_ip end = f.src_ip
+        and c.server_ip = f.dst_ip
+        and c.server_port = f.server_port
+        and c.protocol = f.protocol
+        and hour_of(c.time) = f.hour
+),
+
+-- Each request with the records that could carry it, a leg at a time.
 carried as (
     select
-        w.log_object as request_object,
-        w.log_line as request_line,
+        w.place,
         'client' as leg,
         case
             when w.front_door = 'lattice' or w.caller_vpc is not null then 'exact'
@@ -112,15 +170,11 @@ carried as (
         end as grade,
         c.*
     from wanted as w
-    inner join connections as c
+    inner join counted as c
         on w.caller_ip = c.src_ip
         and w.caller_port = c.src_port
         and w.time between c.time - interval 60 seconds and c.end_time + interval 60 seconds
-    where c.time >= $since - interval 11 minutes
-        and c.time < $until + interval 2 minutes
-        and c.end_time >= $since - interval 60 seconds
-        and c.time <= (select max(r.time) + interval 60 seconds from wanted as r)
-        and (w.caller_vpc is null or c.vpc is null or w.caller_vpc = c.vpc or c.direction = 'ingress')
+    where (w.caller_vpc is null or c.vpc is null or w.caller_vpc = c.vpc or c.direction = 'ingress')
         and case
             when w.front_door = 'lattice' then is_lattice_address(c.dst_ip)
             else
@@ -137,49 +191,20 @@ carried as (
         end
     union all
     select
-        w.log_object,
-        w.log_line,
+        w.place,
         'target',
         'window',
         c.*
     from wanted as w
-    inner join connections as c
+    inner join counted as c
         on w.target_ip = c.dst_ip
         and w.target_port = c.dst_port
         and w.time between c.time - interval 60 seconds and c.end_time + interval 60 seconds
-    where c.time >= $since - interval 11 minutes
-        and c.time < $until + interval 2 minutes
-        and c.end_time >= $since - interval 60 seconds
-        and c.time <= (select max(r.time) + interval 60 seconds from wanted as r)
-        and (w.target_vpc is null or c.vpc is null or w.target_vpc = c.vpc)
+    where (w.target_vpc is null or c.vpc is null or w.target_vpc = c.vpc)
         and case
             when w.front_door = 'lattice' then is_lattice_address(c.src_ip)
             else (w.elb, c.src_ip) in (select (n.elb, n.ip) from alb_nodes as n)
         end
-),
-
--- As in flows, of the few records that were found alone: what both ends logged counts once.
-counted as (
-    select c.*
-    from carried as c
-    anti join (
-        select
-            hour,
-            src_ip,
-            dst_ip,
-            server_port,
-            protocol
-        from flow_hours
-        where direction = 'egress'
-            and action = 'ACCEPT'
-            and hour >= hour_of($since - interval 11 minutes)
-            and src_ip in (select client_ip from carried)
-    ) as f
-        on case when c.action = 'ACCEPT' and c.connection_direction = 'ingress' then c.client_ip end = f.src_ip
-        and c.server_ip = f.dst_ip
-        and c.server_port = f.server_port
-        and c.protocol = f.protocol
-        and hour_of(c.time) = f.hour
 ),
 
 legs as (
@@ -212,8 +237,7 @@ select
     m.log_line as flow_line,
     (select w.complete_until from watermarks as w where w.source = 'vpc_flow') as complete_until
 from legs as l
-left join counted as m
-    on l.log_object = m.request_object
-    and l.log_line = m.request_line
+left join carried as m
+    on l.place = m.place
     and l.leg = m.leg
-order by l.time, l.log_object, l.log_line, l.leg, m.time, m.log_object, m.log_line
+order by l.place, l.leg, m.time, m.log_object, m.log_line
