@@ -42,6 +42,9 @@ _REMOTE_WINDOW = timedelta(days=7)
 _LEDGER_BEFORE = timedelta(days=2)
 """So long before the window the ledger is read: an object is in it after its events (a row may be a day ahead of its
 object's time), and what delivered in the day before is known as a source."""
+_HELD_ROWS = {"endpoint_hours": 2_000_000, "edge_hours": 2_000_000, "objects": 200_000}
+"""Small tables that identity and most questions look into, a column or two at a time. On S3 each look is a request: so
+many rows of them at most are read at once, and held."""
 _BY_MINUTE = ("minute_calls", "failed_minutes")
 """Views of so many rows that they are held for the window's hours alone."""
 _CLOCK = "set TimeZone = 'UTC'"
@@ -102,6 +105,9 @@ class Session:
     def _body(self, snapshots: Mapping[str, Snapshot], chosen: Mapping[str, tuple[DataFile, ...]]) -> Iterator[str]:
         for name, files in chosen.items():
             yield scan(TABLES[name], files, *self._bounds_of(TABLES[name]))
+            if not self.lake.is_local and self.rows[name] <= _HELD_ROWS.get(name, -1):
+                yield f"create or replace temp table held_{name} as\nfrom {name}"
+                yield f"create or replace temp view {name} as\nfrom held_{name}"
         yield watermark_statement(snapshots)
         yield data_until_statement(snapshots)
         yield from self._bounds_statements()

@@ -21,6 +21,7 @@ from ingest.lake.snapshot import DataFile
 from ingest.lake.tables import Lake
 from ingest.sources.s3_access import storage_options
 from queries import catalog
+from queries import session as sessions
 from queries.scans import scan
 from queries.session import Session, open_session
 from queries.shell import _executable, init_script
@@ -32,6 +33,12 @@ from tests.servers import S3Server
 def count(session: Session, table: str) -> int:
     (row,) = session.query(f"select count(*) as n from {table}").to_pylist()
     return int(row["n"])
+
+
+def reads_files(session: Session, table: str) -> bool:
+    """Whether a question about it goes to the lake's files."""
+    (row,) = session.query(f"explain select count(distinct hash(*columns(*))) from {table}").to_pylist()
+    return "READ_PARQUET" in row["explain_value"]
 
 
 def test_an_empty_lake_has_typed_empty_views(tmp_path: Path) -> None:
@@ -328,6 +335,28 @@ def test_a_lake_on_s3_opens_for_its_newest_seven_days(
     assert not re.search("key_id|secret '", printed)
     with open_session(lake, at(0) - timedelta(days=9)) as session:
         assert count(session, "requests") == 2
+
+
+def test_small_tables_of_a_lake_on_s3_are_read_once_while_they_are_small(
+    moto_s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = moto_s3.bucket("lake")
+    lake = Invocation(moto_s3.settings(), storage_options).lake(f"s3://{bucket.name}/{bucket.prefix}lake")
+    first = lattice("a", "b", ip="10.0.0.1", target="10.0.0.2")
+    lake_of(lake.uri, {"lattice_access": [first]}, lake.storage)
+    with open_session(lake, at(0), at(60)) as session:
+        assert count(session, "endpoint_hours") == 2
+        assert not reads_files(session, "endpoint_hours")
+        assert reads_files(session, "call_minutes")
+        later = lattice("c", "d", ip="10.0.0.3", target="10.0.0.4")
+        lake_of(lake.uri, {"lattice_access": [later]}, lake.storage)
+        assert session.refresh()
+        assert count(session, "endpoint_hours") == 4
+        monkeypatch.setitem(sessions._HELD_ROWS, "endpoint_hours", 4)
+        lake_of(lake.uri, {"lattice_access": [later]}, lake.storage)
+        assert session.refresh()
+        assert count(session, "endpoint_hours") == 6
+        assert reads_files(session, "endpoint_hours")
 
 
 def test_keys_of_a_lake_are_not_printed(tmp_path: Path) -> None:
