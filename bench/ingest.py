@@ -1,6 +1,6 @@
 """`make bench-ingest`: eastwest beside the floor, other engines and the parsers that people use, on the same logs.
 
-    python -m bench.ingest [--gigabytes 1] [--peers PYTHON] [FORMAT ...]
+    python -m bench.ingest [--gigabytes 1] [--rounds 3] [--peers PYTHON] [FORMAT ...]
 
 Generates about so many GB of text a format, in files of 10,000 rows, once more in files of 20 KB, and the lines of
 these joined to files of 10,000 (a load in small files spans a longer time, so its rollups have more rows), and prints,
@@ -11,6 +11,9 @@ one after the other on an otherwise idle machine:
 * bare scripts for DuckDB, polars, pyarrow and chdb, and the pure Python parsers (bench/peers.py), of which the last
   read a twentieth of the files, and their time is multiplied;
 * goaccess, where it is installed (load-balancer logs; it counts, and writes no rows).
+
+What is compared with a target (the floor; small files with large ones) is run in turn, so many rounds: the speed of a
+machine changes by the minute. Medians, and the ratio of every round.
 
 PYTHON is an interpreter with the peers installed, none of which eastwest needs:
 
@@ -26,7 +29,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -85,12 +89,19 @@ def spec_of(table: str, folder: Path) -> str:
 
 def eastwest(logs: Path, lake: Path) -> Run:
     """A whole ingest into a new lake."""
+    shutil.rmtree(lake, ignore_errors=True)
     return timed([EASTWEST, "ingest", logs, "--lake", lake])
 
 
-def floor(table: str, logs: Path, lake: Path) -> float:
-    """Seconds of the floor."""
-    return float(timed([sys.executable, "-m", "bench.floor", logs, lake, table]).output.split()[1])
+def floor(table: str, logs: Path, lake: Path) -> Run:
+    """The floor: its seconds are those it says, without its start and what it reads to be able to begin."""
+    run = timed([sys.executable, "-m", "bench.floor", logs, lake, table])
+    return replace(run, wall=float(run.output.split()[1]))
+
+
+def ratios(runs: Sequence[Run], others: Sequence[Run]) -> str:
+    """By how much each run took longer than the other of its round."""
+    return ", ".join(f"{run.wall / other.wall:.2f}" for run, other in zip(runs, others, strict=True))
 
 
 def peers(table: str, python: str, logs: Path, folder: Path) -> Iterator[tuple[str, Run, int]]:
@@ -112,7 +123,18 @@ def peers(table: str, python: str, logs: Path, folder: Path) -> Iterator[tuple[s
         yield "goaccess", timed(["sh", "-c", count]), 1
 
 
-def measure(table: str, gigabytes: float, python: str | None, folder: Path) -> None:
+def in_turn(count: int, *sides: Callable[[], Run]) -> list[list[Run]]:
+    """Runs of each side, a round of all of them at a time."""
+    rounds = [[side() for side in sides] for _ in range(count)]
+    return [list(runs) for runs in zip(*rounds, strict=True)]
+
+
+def median(runs: Sequence[Run]) -> Run:
+    """The run of the median wall time."""
+    return sorted(runs, key=lambda run: run.wall)[len(runs) // 2]
+
+
+def measure(table: str, gigabytes: float, rounds: int, python: str | None, folder: Path) -> None:
     """Generate one format's load and print a line for each contender."""
     rows = round(gigabytes * 1e9 / BYTES_A_ROW[table] / ROWS_A_FILE) * ROWS_A_FILE
     logs, lake = folder / "logs", folder / "lake"
@@ -120,8 +142,8 @@ def measure(table: str, gigabytes: float, python: str | None, folder: Path) -> N
     stored = sum(path.stat().st_size for path in logs.rglob("*.gz")) / 1e6
     print(f"\n{table}: {rows:,} rows, {stored:.0f} MB gz", flush=True)
     print(f"{'':28} {'wall s':>8} {'CPU s':>8} {'RSS MiB':>8} {'rows/s':>10} {'x floor':>8} {'x eastwest':>10}")
-    ours = eastwest(logs, lake)
-    least = floor(table, logs, lake)
+    wholes, floors = in_turn(rounds, lambda: eastwest(logs, lake), lambda: floor(table, logs, lake))
+    ours, least = median(wholes), median(floors).wall
 
     def show(name: str, wall: float, cpu: float | None, rss: float | None, count: int = rows) -> None:
         known = (f"{cpu:8.1f}" if cpu else " " * 8) + " " + (f"{rss:8,.0f}" if rss else " " * 8)
@@ -131,7 +153,7 @@ def measure(table: str, gigabytes: float, python: str | None, folder: Path) -> N
 
     show("eastwest ingest", ours.wall, ours.cpu, ours.rss)
     show("floor: gunzip, Parquet", least, None, None)
-    shutil.rmtree(lake)
+    print(f"x floor, round by round: {ratios(wholes, floors)}", flush=True)
     if python:
         for name, run, times in peers(table, python, logs, folder):
             show(name if times == 1 else f"{name} (1/{times} of it)", run.wall * times, run.cpu * times, run.rss)
@@ -140,10 +162,12 @@ def measure(table: str, gigabytes: float, python: str | None, folder: Path) -> N
     some = min(rows, 5_000 * small)
     generate(table, some, small, logs)
     join(table, logs, folder / "joined", ROWS_A_FILE // small)
-    for name, load in (("20 KB", logs), (f"{ROWS_A_FILE // small * small:,} rows, the same", folder / "joined")):
-        run = eastwest(load, lake)
+    joined = folder / "joined"
+    smalls, larges = in_turn(rounds, lambda: eastwest(logs, lake), lambda: eastwest(joined, lake))
+    for name, load, runs in (("20 KB", logs, smalls), (f"{ROWS_A_FILE // small * small:,} rows", joined, larges)):
+        run = median(runs)
         show(f"eastwest, {len(list(load.rglob('*.gz'))):,} files of {name}", run.wall, run.cpu, run.rss, some)
-        shutil.rmtree(lake)
+    print(f"rate of small files in that of large ones, round by round: {ratios(larges, smalls)}", flush=True)
 
 
 def main() -> None:
@@ -153,12 +177,13 @@ def main() -> None:
     parser.add_argument(
         "--peers", metavar="PYTHON", help="an interpreter with the peers installed; without it none run"
     )
+    parser.add_argument("--rounds", type=int, default=3, help="of what is compared with a target (default: 3)")
     parser.add_argument("formats", nargs="*", default=list(FORMATS))
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores; files of {ROWS_A_FILE:,} rows")
     for table in options.formats:
         with tempfile.TemporaryDirectory(prefix="eastwest-bench-") as folder:
-            measure(table, options.gigabytes, options.peers, Path(folder))
+            measure(table, options.gigabytes, options.rounds, options.peers, Path(folder))
 
 
 if __name__ == "__main__":
