@@ -70,8 +70,8 @@ COLUMNS = {
 }
 """The columns that decide by what a row is counted.
 
-Of an ALB its host besides (a URL is too many-valued), of a flow whether it is the answer, but not its server's port:
-too many of them are clients'.
+Of an ALB what tells its host besides (a URL is too many-valued), of a flow whether it is the answer, but not its
+server's port: too many of them are clients'.
 """
 _ALSO = ("request_url", "log_object", "srcport", "dstport", "tcp_flags")
 NUMBER = "log_line"

@@ -138,7 +138,7 @@ def _combined(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Ta
         numbered[LATTICE_ACCESS] = combine(LATTICE_ACCESS, rows, [_subscriptions(rows)])
     if ALB_ACCESS in given:
         # The hosts come back in the order of the rows: DuckDB's default, on which this relies.
-        hosts = connection.execute("select host_of(request_url) as host from alb_access").to_arrow_table(
+        hosts = connection.execute("select host_key(request_url) as host from alb_access").to_arrow_table(
             vocabulary.ROWS_AT_ONCE
         )
         first = sum(part.count for part in numbered.values())

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import duckdb
@@ -207,6 +208,20 @@ def test_websockets_have_no_latency(connection: duckdb.DuckDBPyConnection) -> No
 def test_macros(connection: duckdb.DuckDBPyConnection, expression: str, value: object) -> None:
     (found,) = connection.execute(f"select {expression} as value").to_arrow_table().to_pylist()
     assert found["value"] == value
+
+
+def test_urls_that_are_alike_have_one_host(connection: duckdb.DuckDBPyConnection) -> None:
+    schemes = ("https://", "http://", "wss://", "://", "//", "")
+    authorities = ("", "a", "A", "a:1", "a:", "::1", "[::1]", "[::1]:1", "[::1", "[::1:", "é", "É")
+    ends = ("", "/", "://", "/a", ":///[::1]")
+    urls = [None, *map("".join, product(schemes, authorities, ends))]
+    connection.register("urls", pa.table({"url": urls}))
+    found = connection.execute("select host_key(url) as key, host_of(url) as host from urls").to_arrow_table()
+    hosts: dict[object, set[object]] = {}
+    for row in found.to_pylist():
+        hosts.setdefault(row["key"], set()).add(row["host"])
+    assert {key: told for key, told in hosts.items() if len(told) > 1} == {}
+    assert {told for its in hosts.values() for told in its} >= {None, "a", "::1", "é"}
 
 
 def only(rows: pa.Table) -> dict[str, Any]:
