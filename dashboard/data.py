@@ -1,18 +1,21 @@
 """The dashboard's only door to queries: opens sessions, asks reports by name, keeps the answers until the lake moves.
 
 Promises: a moved table version is seen within `FRESH` seconds; nobody waits for what takes long: the first picture of a
-window looks back `FIRST_HISTORY` hours, and a newer or deeper one is made while the last one is shown; all parts of one
-`Picture` are about the same time; nothing is added up, compared or judged here. Safe to call from several threads:
-Streamlit runs each reader in one.
+window looks back `FIRST_HISTORY` hours, and a newer or deeper one is made while the last one is shown; one that cannot
+be made takes nothing away; all parts of one `Picture` are about the same time; nothing is added up, compared or judged
+here. Safe to call from several threads: Streamlit runs each reader in one.
 """
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,7 +31,16 @@ FIRST_HISTORY = 24.0
 """Hours before the window that the first picture looks back: it costs the same however old the lake is."""
 
 PATIENCE = 1.0
-"""Seconds that a newer picture is waited for before the one that is there is shown again."""
+"""Seconds that a newer picture is waited for, once, before the one that is there is shown again."""
+
+AFTER_FAILURE = 30.0
+"""Seconds before what could not be made is tried again."""
+
+SLOW = 15.0
+"""Seconds that a picture may take without the next one waiting as long."""
+
+STALE = 300.0
+"""Seconds after which a picture is no longer shown while a newer one is made."""
 
 WINDOWS: dict[str, str | None] = {"15m": "-15m", "1h": "-1h", "6h": "-6h", "24h": "-24h", "all": None}
 """What a reader can choose, and the session's bound: back from the end of complete data. None is everything."""
@@ -54,96 +66,171 @@ class Picture:
     """All that a page shows of one window [since, until); `until` is None on an empty lake.
 
     `looked_back`: hours before the window in which what came before was looked for; None: as far as reports ask.
-    `moves`: how often the lake had been seen to move when this was asked.
+    `moves`: how often the lake had been seen to move when this was asked; `asked` and `seconds`: when, on the monotonic
+    clock, and how long it took.
     """
 
     since: datetime | None = None
     until: datetime | None = None
     looked_back: float | None = None
     moves: int = 0
+    asked: float = 0.0
+    seconds: float = 0.0
     edges: Answer = field(default_factory=Answer)
     denied: Answer = field(default_factory=Answer)
     sources: Answer = field(default_factory=Answer)
     silent: Answer = field(default_factory=Answer)
 
 
+@dataclass(frozen=True)
+class View:
+    """What is known of a window now: a picture, whether another one is being made, and why the last one was not."""
+
+    picture: Picture
+    is_coming: bool = False
+    trouble: str | None = None
+
+
+@dataclass
+class _Known:
+    """The newest picture of a window, the one being made, and the failure of the last attempt with its time."""
+
+    picture: Picture
+    coming: Future[None] | None = None
+    trouble: str | None = None
+    failed: float = -math.inf
+
+    @property
+    def view(self) -> View:
+        return View(self.picture, self.coming is not None, self.trouble)
+
+
 class _Lake:
-    """One lake: a session without rows that follows its versions, and the newest picture of every window asked for."""
+    """One lake: a session without rows that follows its versions, and what is known of every window asked for."""
 
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
         self._lock = threading.Lock()
+        # Pictures beside the reader one at a time: each takes all the processors that DuckDB is given.
+        self._one_beside = threading.Lock()
         self._follower: Session | None = None
         self._asked = 0.0
         self._moves = 0
-        self._pictures: dict[str, Picture] = {}
-        self._coming: dict[str, Future[Picture]] = {}
-        # One at a time: each takes all the processors that DuckDB is given.
-        self._background = ThreadPoolExecutor(1, "picture")
+        self._known: dict[str, _Known] = {}
+        self._first: dict[str, Future[_Known]] = {}
+        self._threads: list[threading.Thread] = []
+        self._is_closed = False
 
-    def picture(self, window: str) -> Picture:
-        # A DuckDB connection answers one question at a time.
+    def view(self, window: str) -> View:
         with self._lock:
-            follower = self._follow()
-            if follower.data_until() is None:
-                return Picture()
-            if window not in self._pictures:
-                self._pictures[window] = self._ask(window, FIRST_HISTORY, self._moves)
-                self._renew(window)
-                return self._pictures[window]
-            self._take(window)
-            self._renew(window)
-            coming = self._coming.get(window)
-        if coming is not None:
-            wait([coming], PATIENCE)
+            known = self._known.get(window)
+            try:
+                is_empty = self._is_empty()
+            except Exception as error:
+                if known is None:
+                    raise
+                return replace(known.view, trouble=str(error))
+            if is_empty:
+                self._known.clear()
+                return View(Picture())
+        if known is None:
+            return self._first_view(window)
         with self._lock:
-            self._take(window)
-            return self._pictures[window]
+            coming = self._renew(window, known)
+            is_newer = known.picture.moves < self._moves
+            is_stale = time.monotonic() - known.picture.asked > STALE
+        if coming is not None and is_newer:
+            _wait(coming, None if is_stale else PATIENCE)
+        return known.view
 
-    def is_newer_coming(self, window: str) -> bool:
-        return window in self._coming
-
-    def is_newer_there(self, window: str, shown: Picture) -> bool:
-        coming = self._coming.get(window)
-        return self._pictures.get(window) is not shown or (coming is not None and coming.done())
+    def is_another_there(self, window: str, shown: View) -> bool:
+        known = self._known.get(window)
+        return known is not None and known.view != shown
 
     def close(self) -> None:
-        self._background.shutdown(cancel_futures=True)
+        self._is_closed = True
+        for thread in self._threads:
+            thread.join()
         with self._lock:
             if self._follower is not None:
                 self._follower.close()
             self._follower = None
 
-    def _follow(self) -> Session:
+    def _is_empty(self) -> bool:
+        """Follow the lake to its newest version; whether it has no data."""
         if self._follower is None:
             self._follower = self._opener(_NOTHING, 0)
-        elif time.monotonic() - self._asked < FRESH:
-            return self._follower
-        elif self._follower.refresh():
-            self._moves += 1
-        self._asked = time.monotonic()
-        return self._follower
+            self._asked = time.monotonic()
+        elif time.monotonic() - self._asked >= FRESH:
+            self._moves += self._follower.refresh()
+            self._asked = time.monotonic()
+        return self._follower.data_until() is None
 
-    def _renew(self, window: str) -> None:
-        """Have a picture made where the one that is there is of an older lake, or has not looked back far enough."""
-        shown = self._pictures[window]
-        if window not in self._coming and (shown.moves < self._moves or shown.looked_back is not None):
-            self._coming[window] = self._background.submit(self._ask, window, _history(), self._moves)
+    def _first_view(self, window: str) -> View:
+        """Made by the reader who is first to ask; others wait for him, and only for this window."""
+        with self._lock:
+            making = self._first.get(window)
+            mine = self._first[window] = making or Future()
+            moves = self._moves
+        if making is not None:
+            return making.result().view
+        try:
+            known = _Known(self._ask(window, FIRST_HISTORY, moves))
+            with self._lock:
+                self._known[window] = known
+                self._renew(window, known)
+            mine.set_result(known)
+            return known.view
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._first[window]
 
-    def _take(self, window: str) -> None:
-        """Show what has been made meanwhile; what failed is raised, and tried again when it is asked for again."""
-        coming = self._coming.get(window)
-        if coming is not None and coming.done():
-            del self._coming[window]
-            self._pictures[window] = coming.result()
+    def _renew(self, window: str, known: _Known) -> Future[None] | None:
+        """Begin another picture where this one is of an older lake or has not looked back far enough.
+
+        None when there is none to begin, or one has been begun before. After a slow one the next is not begun for as
+        long again, so that a page that follows a moving lake leaves time for others; after a failure not for a while.
+        """
+        shown, now = known.picture, time.monotonic()
+        is_wanted = shown.moves < self._moves or shown.looked_back is not None
+        rests = shown.seconds > SLOW and now - shown.asked < 2 * shown.seconds
+        if known.coming is not None or not is_wanted or rests or now - known.failed < AFTER_FAILURE:
+            return None
+        coming: Future[None] = Future()
+        known.coming = coming
+        # It must not keep a server from ending that is told to: it only reads.
+        thread = threading.Thread(target=self._make, args=(window, known, coming), name="picture", daemon=True)
+        self._threads = [t for t in self._threads if t.is_alive()] + [thread]
+        thread.start()
+        return coming
+
+    def _make(self, window: str, known: _Known, coming: Future[None]) -> None:
+        try:
+            with self._one_beside:
+                if self._is_closed:
+                    return
+                with self._lock:
+                    moves = self._moves
+                known.picture = self._ask(window, _history(), moves)
+            known.trouble = None
+        except Exception as error:
+            logging.getLogger(__name__).exception("a newer picture cannot be made")
+            known.trouble, known.failed = str(error), time.monotonic()
+        finally:
+            known.coming = None
+            coming.set_result(None)
 
     def _ask(self, window: str, history: float, moves: int) -> Picture:
+        asked = time.monotonic()
         with self._opener(WINDOWS[window], history) as session:
             since, until = session.window()
             silence = catalog.load("checks")["silent_source"]
             # Asked about by more than one part of the picture.
             session.hold("denials")
-            edges, denied, sources, silent = _answers(
+            answers = _answers(
                 session,
                 (catalog.report("edge_health"), {}),
                 (catalog.report("denied_callers"), {}),
@@ -151,7 +238,12 @@ class _Lake:
                 (silence, {"baseline_since": until - timedelta(hours=silence.history_hours)}),
             )
             reached = None if history >= _history() or session.reaches_back(history) else history
-            return Picture(since, until, reached, moves, edges, denied, sources, silent)
+            return Picture(since, until, reached, moves, asked, time.monotonic() - asked, *answers)
+
+
+def _wait(coming: Future[None], seconds: float | None) -> None:
+    with suppress(TimeoutError):
+        coming.result(seconds)
 
 
 def _history() -> float:
@@ -189,18 +281,13 @@ def forget() -> None:
     _lake = None
 
 
-def picture(window: str) -> Picture:
-    """What is known of a window of `WINDOWS`; what `is_newer_coming` is told by. Raises what queries raise."""
+def view(window: str) -> View:
+    """What is known of a window of `WINDOWS`. Raises what queries raise where nothing is known of it yet."""
     if _lake is None:
         raise RuntimeError("no lake: start the dashboard with `eastwest dashboard --lake DIR`")
-    return _lake.picture(window)
+    return _lake.view(window)
 
 
-def is_newer_coming(window: str) -> bool:
-    """Whether a picture that is newer or looks back further than the last one has been begun."""
-    return _lake is not None and _lake.is_newer_coming(window)
-
-
-def is_newer_there(window: str, shown: Picture) -> bool:
-    """Whether `picture` would give another one than `shown`, without asking the lake."""
-    return _lake is not None and _lake.is_newer_there(window, shown)
+def is_another_there(window: str, shown: View) -> bool:
+    """Whether `view` has another one to give than `shown`; the lake is not asked."""
+    return _lake is not None and _lake.is_another_there(window, shown)

@@ -42,7 +42,7 @@ _REMOTE_WINDOW = timedelta(days=7)
 _LEDGER_BEFORE = timedelta(days=2)
 """So long before the window the ledger is read: an object is in it after its events (a row may be a day ahead of its
 object's time), and what delivered in the day before is known as a source."""
-_HELD_ROWS = {"endpoint_hours": 2_000_000, "edge_hours": 2_000_000, "objects": 200_000}
+_HELD_ROWS = {"endpoint_hours": 500_000, "edge_hours": 300_000, "objects": 200_000}
 """Small tables that identity and most questions look into, a column or two at a time. On S3 each look is a request: so
 many rows of them at most are read at once, and held."""
 _BY_MINUTE = ("minute_calls", "failed_minutes")
@@ -84,10 +84,10 @@ class Session:
     def _load(self) -> None:
         snapshots = self._snapshots()
         self._held: set[str] = set()
-        self._versions = {name: snapshot.version for name, snapshot in snapshots.items()}
         self.since, self.until = self._window_of(snapshots)
         self._oldest, newest = oldest_data(snapshots), newest_data(snapshots)
         self._oldest_rollup = oldest_of(snapshots, (table.name for table in ROLLUPS))
+        self._oldest_object = oldest_of(snapshots, (OBJECTS.name,))
         self._end = None if newest is None else next_minute(newest)
         self._complete = complete_until(snapshots)
         chosen = {name: self._files(TABLES[name], snapshot) for name, snapshot in snapshots.items()}
@@ -101,13 +101,19 @@ class Session:
         for statement in self._body(snapshots, chosen):
             self._execute(statement)
             self.statements.append(statement)
+        # Last, so that a session that could not follow the lake tries it again.
+        self._versions = {name: snapshot.version for name, snapshot in snapshots.items()}
 
     def _body(self, snapshots: Mapping[str, Snapshot], chosen: Mapping[str, tuple[DataFile, ...]]) -> Iterator[str]:
         for name, files in chosen.items():
             yield scan(TABLES[name], files, *self._bounds_of(TABLES[name]))
-            if not self.lake.is_local and self.rows[name] <= _HELD_ROWS.get(name, -1):
+            if self.lake.is_local or name not in _HELD_ROWS:
+                continue
+            if self.rows[name] <= _HELD_ROWS[name]:
                 yield f"create or replace temp table held_{name} as\nfrom {name}"
                 yield f"create or replace temp view {name} as\nfrom held_{name}"
+            else:
+                yield f"drop table if exists held_{name}"
         yield watermark_statement(snapshots)
         yield data_until_statement(snapshots)
         yield from self._bounds_statements()
@@ -223,9 +229,12 @@ class Session:
         return since, max(since, until)
 
     def reaches_back(self, hours: float) -> bool:
-        """Whether so many hours of history are all that the lake has: its rollups begin no earlier."""
+        """Whether so many hours of history are all that the lake has: its rollups and its ledger begin no earlier."""
         first = self._first_hour()
-        return self._oldest_rollup is None or first is None or self._oldest_rollup >= first - timedelta(hours=hours)
+        if first is None:
+            return True
+        begin = first - timedelta(hours=hours)
+        return (self._oldest_rollup or begin) >= begin and (self._oldest_object or begin) >= begin - _LEDGER_BEFORE
 
     def data_until(self) -> datetime | None:
         """End of the newest complete minute of data (see `watermarks`); None on an empty lake."""

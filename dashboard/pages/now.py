@@ -35,22 +35,25 @@ def show() -> None:
         freshness = st.container(horizontal=True, vertical_alignment="center")
     try:
         with st.spinner("Reading the lake…", show_time=True):
-            picture = data.picture(window)
+            view = data.view(window)
     except Exception as error:
         logging.getLogger(__name__).exception("the lake cannot be read")
         st.error("The lake cannot be read.")
         st.code(visible(str(error)), language=None, wrap_lines=True)
         return
+    picture = view.picture
     if picture.until is None:
         _write_empty()
         return
     with freshness:
         st.caption(_freshness(picture.until, len(picture.sources.rows)), width="content")
-        if data.is_newer_coming(window):
-            _wait_for_newer(window, picture)
+        if view.is_coming:
+            _wait_for_another(window, view)
+    if view.trouble is not None:
+        _write_trouble(view.trouble)
     _write_silence(picture)
     _write_summary(picture.edges.rows, picture.until)
-    selected = _selected(picture.edges.rows)
+    selected = _selected(picture.edges.rows, is_coming=view.is_coming)
     left, right = st.columns([11, 9], gap="small")
     with left:
         _write_graph(picture.edges.rows, window, palette, selected)
@@ -62,14 +65,21 @@ def show() -> None:
 
 
 @st.fragment(run_every=_POLL)
-def _wait_for_newer(window: str, picture: data.Picture) -> None:
+def _wait_for_another(window: str, shown: data.View) -> None:
     """Say what is being made, and show it when it is there."""
-    if data.is_newer_there(window, picture):
+    if data.is_another_there(window, shown):
         st.rerun()
-    if picture.looked_back is None:
+    looked_back = shown.picture.looked_back
+    if looked_back is None:
         st.caption("newer data is being read…", width="content")
     else:
-        st.caption(f"what came before: {picture.looked_back:.0f} hours so far, more is being read…", width="content")
+        st.caption(f"what came before: {looked_back:.0f} hours so far, more is being read…", width="content")
+
+
+def _write_trouble(why: str) -> None:
+    alarm, text = st.columns([2, 11], gap="small", vertical_alignment="center")
+    alarm.warning("**This is the last that could be read**  \nThe next failed:")
+    text.code(visible(why), language=None, wrap_lines=True)
 
 
 def _choose(label: str, options: Sequence[str], default: str, key: str) -> str:
@@ -134,13 +144,16 @@ def _write_summary(rows: Sequence[data.Row], until: datetime) -> None:
         verdict.error(f"**{len(wrong)} of {len(rows)} edges wrong**  \nThe worst, and when:")
 
 
-def _selected(rows: Sequence[data.Row]) -> Pair | None:
-    """The edge the reader chose, from this session or the URL, if it is in the window."""
+def _selected(rows: Sequence[data.Row], *, is_coming: bool) -> Pair | None:
+    """The edge the reader chose, from this session or the URL, if it is in the window.
+
+    The URL keeps one that is not while another picture is coming: names can depend on what was seen before.
+    """
     if "edge" not in st.session_state:
         st.session_state.edge = (st.query_params.get("caller", ""), st.query_params.get("callee", ""))
     pair: Pair | None = st.session_state.edge
     if pair is None or all((row["caller"], row["callee"]) != pair for row in rows):
-        for name in ("caller", "callee"):
+        for name in ("caller", "callee") if pair is None or not is_coming else ():
             st.query_params.pop(name, None)
         return None
     st.query_params.update({"caller": pair[0], "callee": pair[1]})

@@ -35,13 +35,13 @@ def watch(lake: Lake, gate: threading.Event | None = None) -> list[str | None]:
     return opened
 
 
-def until_newer(window: str, shown: data.Picture) -> data.Picture:
-    """The picture that is being made, as soon as it is there."""
+def until_another(window: str, shown: data.View) -> data.View:
+    """The view that is being made, as soon as it is there."""
     end = time.monotonic() + 60
-    while not data.is_newer_there(window, shown):
-        assert time.monotonic() < end, "no newer picture in 60 s"
+    while not data.is_another_there(window, shown):
+        assert time.monotonic() < end, "no other picture in 60 s"
         time.sleep(0.02)
-    return data.picture(window)
+    return data.view(window)
 
 
 def deliver_again(logs: Path) -> None:
@@ -53,12 +53,12 @@ def test_answers_are_kept_until_the_lake_moves(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(data, "FRESH", 0.0)
     monkeypatch.setattr(data, "PATIENCE", 60.0)
     opened = watch(hostile_lake(tmp_path))
-    first = data.picture("all")
-    assert data.picture("all") is first
+    first = data.view("all").picture
+    assert data.view("all").picture is first
     assert opened == ["9999-01-01", None]
     deliver_again(tmp_path / "logs")
     lakes.ingested(tmp_path / "logs", tmp_path / "lake")
-    second = data.picture("all")
+    second = data.view("all").picture
     data.forget()
     assert [row["objects"] for row in first.sources.rows] == [1]
     assert [row["objects"] for row in second.sources.rows] == [2]
@@ -70,64 +70,120 @@ def test_nobody_waits_for_a_newer_picture(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(data, "PATIENCE", 0.01)
     gate = threading.Event()
     watch(hostile_lake(tmp_path), gate)
-    first = data.picture("all")
-    assert not data.is_newer_coming("all")
+    first = data.view("all")
+    assert not first.is_coming
     deliver_again(tmp_path / "logs")
     lakes.ingested(tmp_path / "logs", tmp_path / "lake")
-    assert data.picture("all") is first
-    assert data.is_newer_coming("all")
-    assert not data.is_newer_there("all", first)
+    for _ in range(2):
+        shown = data.view("all")
+        assert (shown.picture, shown.is_coming) == (first.picture, True)
+        assert not data.is_another_there("all", shown)
     gate.set()
-    second = until_newer("all", first)
-    assert not data.is_newer_coming("all")
+    second = until_another("all", shown)
+    # Another reader's page has another one to show as well, whoever looked first.
+    assert data.is_another_there("all", shown)
     data.forget()
-    assert [row["objects"] for row in second.sources.rows] == [2]
+    assert not second.is_coming
+    assert [row["objects"] for row in second.picture.sources.rows] == [2]
+
+
+def test_what_nobody_asked_for_in_a_long_time_is_not_shown_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "FRESH", 0.0)
+    monkeypatch.setattr(data, "PATIENCE", 0.01)
+    monkeypatch.setattr(data, "STALE", 0.0)
+    watch(hostile_lake(tmp_path))
+    data.view("all")
+    deliver_again(tmp_path / "logs")
+    lakes.ingested(tmp_path / "logs", tmp_path / "lake")
+    second = data.view("all")
+    data.forget()
+    assert [row["objects"] for row in second.picture.sources.rows] == [2]
+
+
+def of_three_days(folder: Path) -> Lake:
+    """A refused call, and one that was not three days before."""
+    before = lattice("orders", "payments", ip="10.0.0.5", start_time=NINE - timedelta(days=3))
+    return lake_of(folder, {"lattice_access": [before, denied("orders", "payments", "Service", ip="10.0.0.5")]})
 
 
 def test_what_worked_days_ago_is_looked_for_after_the_first_picture(tmp_path: Path) -> None:
-    before = [lattice("orders", "payments", ip="10.0.0.5", start_time=NINE - timedelta(days=3))]
-    refused = [denied("orders", "payments", "Service", ip="10.0.0.5")]
     gate = threading.Event()
-    watch(lake_of(tmp_path, {"lattice_access": [*before, *refused]}), gate)
-    first = data.picture("1h")
-    assert (first.looked_back, [row["used_to_work"] for row in first.denied.rows]) == (24.0, [False])
-    assert data.is_newer_coming("1h")
+    watch(of_three_days(tmp_path), gate)
+    first = data.view("1h")
+    assert [row["used_to_work"] for row in first.picture.denied.rows] == [False]
+    assert (first.picture.looked_back, first.is_coming) == (24.0, True)
     gate.set()
-    whole = until_newer("1h", first)
-    assert not data.is_newer_coming("1h")
+    whole = until_another("1h", first)
     data.forget()
-    assert whole.looked_back is None
-    assert [row["last_success_before"] for row in whole.denied.rows] == [NINE - timedelta(days=3)]
+    assert (whole.picture.looked_back, whole.is_coming) == (None, False)
+    assert [row["last_success_before"] for row in whole.picture.denied.rows] == [NINE - timedelta(days=3)]
 
 
-def test_a_picture_that_fails_is_an_error_once_and_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_made_takes_nothing_away_and_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(data, "FRESH", 0.0)
-    monkeypatch.setattr(data, "PATIENCE", 60.0)
-    lake = hostile_lake(tmp_path)
-    failing = threading.Event()
+    lake, is_away = of_three_days(tmp_path), threading.Event()
+    is_away.set()
 
     def opener(since: str | None, hours: float) -> Session:
-        if failing.is_set() and threading.current_thread().name.startswith("picture"):
+        if is_away.is_set() and hours > data.FIRST_HISTORY:
             raise LakeError("the store is away")
         return open_session(lake, since, history_hours=hours)
 
     data.use(opener)
-    first = data.picture("all")
-    deliver_again(tmp_path / "logs")
-    lakes.ingested(tmp_path / "logs", tmp_path / "lake")
-    failing.set()
-    with pytest.raises(LakeError, match="store is away"):
-        data.picture("all")
-    failing.clear()
-    second = data.picture("all")
+    first = data.view("1h")
+    failed = first if first.trouble else until_another("1h", first)
+    assert (failed.picture, failed.is_coming, failed.trouble) == (first.picture, False, "the store is away")
+    is_away.clear()
+    assert data.view("1h") == failed
+    monkeypatch.setattr(data, "AFTER_FAILURE", 0.0)
+    whole = until_another("1h", data.view("1h"))
     data.forget()
-    assert second is not first
-    assert [row["objects"] for row in second.sources.rows] == [2]
+    assert (whole.picture.looked_back, whole.trouble) == (None, None)
+
+
+def test_a_lake_that_can_no_longer_be_followed_keeps_its_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "FRESH", 0.0)
+    lake = hostile_lake(tmp_path)
+    watch(lake)
+    first = data.view("all")
+    log = tmp_path / "lake" / "objects" / "_delta_log"
+    log.rename(log.with_name("away"))
+    log.mkdir()
+    (log / f"{0:020}.json").write_text("{}")
+    broken = data.view("all")
+    assert broken.picture is first.picture
+    assert "objects" in str(broken.trouble)
+    shutil.rmtree(log)
+    log.with_name("away").rename(log)
+    mended = data.view("all")
+    data.forget()
+    assert (mended.picture, mended.trouble) == (first.picture, None)
+
+
+def test_a_lake_that_was_emptied_and_filled_again_is_seen_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "FRESH", 0.0)
+    watch(hostile_lake(tmp_path))
+    first = data.view("1h")
+    (tmp_path / "lake").rename(tmp_path / "away")
+    assert data.view("1h") == data.View(data.Picture())
+    lakes.ingested(tmp_path / "logs", tmp_path / "lake")
+    again = data.view("1h")
+    data.forget()
+    assert again.picture.edges.rows == first.picture.edges.rows
+    assert (again.is_coming, again.trouble) == (False, None)
 
 
 def test_a_window_counts_back_from_the_newest_complete_data(sample_lake: Lake) -> None:
     opened = watch(sample_lake)
-    whole, hour = data.picture("all"), data.picture("1h")
+    whole, hour = data.view("all").picture, data.view("1h").picture
     data.forget()
     assert opened == ["9999-01-01", None, "-1h"]
     assert hour.until == whole.until
@@ -138,7 +194,7 @@ def test_a_window_counts_back_from_the_newest_complete_data(sample_lake: Lake) -
 
 def test_the_statement_shown_gives_the_rows_shown(sample_lake: Lake) -> None:
     watch(sample_lake)
-    picture = data.picture("1h")
+    picture = data.view("1h").picture
     data.forget()
     with open_session(sample_lake, "-1h", history_hours=168) as session:
         session.connection.execute(catalog.report("edge_health").macro(session))
@@ -148,11 +204,11 @@ def test_the_statement_shown_gives_the_rows_shown(sample_lake: Lake) -> None:
 
 def test_an_empty_lake_is_an_empty_picture(empty_lake: Lake) -> None:
     watch(empty_lake)
-    assert data.picture("1h") == data.Picture()
+    assert data.view("1h") == data.View(data.Picture())
     data.forget()
 
 
 def test_without_a_lake_the_error_says_how_to_start() -> None:
     data.forget()
     with pytest.raises(RuntimeError, match="eastwest dashboard"):
-        data.picture("1h")
+        data.view("1h")

@@ -124,13 +124,13 @@ def test_a_picture_of_a_day_says_how_far_it_looked_back(tmp_path: Path) -> None:
     app = AppTest.from_file(SCRIPT, default_timeout=60)
     app.query_params["caller"], app.query_params["callee"] = "orders", service("payments").rpartition("/")[-1]
     app.run()
-    first = data.picture("1h")
+    first = data.view("1h")
     assert not app.exception
     assert any("24 hours so far" in caption.value for caption in app.caption)
     assert app.dataframe[0].value["worked until"][0] == "not in 24 h"
     assert "not in 24 h before" in app.code[0].value
     gate.set()
-    while not data.is_newer_there("1h", first):
+    while not data.is_another_there("1h", first):
         time.sleep(0.02)
     app.run()
     assert not app.exception
@@ -157,7 +157,7 @@ def test_a_lake_that_cannot_be_read_is_an_error_in_plain_text(tmp_path: Path) ->
 def test_what_logs_say_reaches_only_widgets_that_show_text_as_text(tmp_path: Path) -> None:
     lake = hostile_lake(tmp_path)
     first = page(lake, window="all")
-    edge = data.picture("all").edges.rows[0]
+    edge = data.view("all").picture.edges.rows[0]
     assert MARK in edge["caller"]
     for app in (first, page(lake, window="all", caller=edge["caller"], callee=edge["callee"])):
         seen = everything(app)
