@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -100,10 +100,6 @@ class _Known:
     trouble: str | None = None
     failed: float = -math.inf
 
-    @property
-    def view(self) -> View:
-        return View(self.picture, self.coming is not None, self.trouble)
-
 
 class _Lake:
     """One lake: a session without rows that follows its versions, and what is known of every window asked for."""
@@ -115,6 +111,7 @@ class _Lake:
         self._one_beside = threading.Lock()
         self._follower: Session | None = None
         self._asked = 0.0
+        self._unreachable: Exception | None = None
         self._moves = 0
         self._known: dict[str, _Known] = {}
         self._first: dict[str, Future[_Known]] = {}
@@ -124,12 +121,11 @@ class _Lake:
     def view(self, window: str) -> View:
         with self._lock:
             known = self._known.get(window)
-            try:
-                is_empty = self._is_empty()
-            except Exception as error:
+            is_empty = self._follow().data_until() is None
+            if self._unreachable is not None:
                 if known is None:
-                    raise
-                return replace(known.view, trouble=str(error))
+                    raise self._unreachable
+                return self._view_of(known)
             if is_empty:
                 self._known.clear()
                 return View(Picture())
@@ -141,11 +137,15 @@ class _Lake:
             is_stale = time.monotonic() - known.picture.asked > STALE
         if coming is not None and is_newer:
             _wait(coming, None if is_stale else PATIENCE)
-        return known.view
+        return self._view_of(known)
 
     def is_another_there(self, window: str, shown: View) -> bool:
         known = self._known.get(window)
-        return known is not None and known.view != shown
+        return known is not None and self._view_of(known) != shown
+
+    def _view_of(self, known: _Known) -> View:
+        trouble = known.trouble if self._unreachable is None else str(self._unreachable)
+        return View(known.picture, known.coming is not None, trouble)
 
     def close(self) -> None:
         self._is_closed = True
@@ -156,31 +156,38 @@ class _Lake:
                 self._follower.close()
             self._follower = None
 
-    def _is_empty(self) -> bool:
-        """Follow the lake to its newest version; whether it has no data."""
+    def _follow(self) -> Session:
+        """Follow the lake to its newest version; `_unreachable` says why it was not followed."""
         if self._follower is None:
             self._follower = self._opener(_NOTHING, 0)
-            self._asked = time.monotonic()
-        elif time.monotonic() - self._asked >= FRESH:
-            self._moves += self._follower.refresh()
-            self._asked = time.monotonic()
-        return self._follower.data_until() is None
+        elif time.monotonic() - self._asked < FRESH:
+            return self._follower
+        else:
+            try:
+                self._moves += self._follower.refresh()
+                self._unreachable = None
+            except Exception as error:
+                self._unreachable = error
+        self._asked = time.monotonic()
+        return self._follower
 
     def _first_view(self, window: str) -> View:
         """Made by the reader who is first to ask; others wait for him, and only for this window."""
         with self._lock:
+            if window in self._known:
+                return self._view_of(self._known[window])
             making = self._first.get(window)
-            mine = self._first[window] = making or Future()
+            mine = self._first.setdefault(window, Future())
             moves = self._moves
         if making is not None:
-            return making.result().view
+            return self._view_of(making.result())
         try:
             known = _Known(self._ask(window, FIRST_HISTORY, moves))
             with self._lock:
                 self._known[window] = known
                 self._renew(window, known)
             mine.set_result(known)
-            return known.view
+            return self._view_of(known)
         except BaseException as error:
             mine.set_exception(error)
             raise

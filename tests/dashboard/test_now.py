@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import data
+from ingest.errors import LakeError
 from ingest.lake.tables import Lake
 from queries.session import Session, open_session
 from tests import lakes
@@ -137,6 +138,30 @@ def test_a_picture_of_a_day_says_how_far_it_looked_back(tmp_path: Path) -> None:
     assert not any("so far" in caption.value for caption in app.caption)
     assert app.dataframe[0].value["worked until"][0].startswith("03-07 09:00")
     assert "worked    until 03-07 09:00" in app.code[0].value
+
+
+def test_a_week_that_cannot_be_read_leaves_the_day_and_says_why(tmp_path: Path) -> None:
+    worked = lattice("orders", "payments", ip="10.0.0.5", start_time=NINE - timedelta(days=3))
+    lake = lake_of(tmp_path, {"lattice_access": [worked, denied("orders", "payments", "Service", ip="10.0.0.5")]})
+
+    def opener(since: str | None, hours: float) -> Session:
+        if hours > data.FIRST_HISTORY:
+            raise LakeError(f"![x](http://{MARK}/): the store is away")
+        return open_session(lake, since, history_hours=hours)
+
+    data.use(opener)
+    app = AppTest.from_file(SCRIPT, default_timeout=60)
+    for _ in range(2):
+        app.run()
+        assert not app.exception
+        assert not app.error
+        assert list(app.dataframe[0].value["worked until"]) == ["not in 24 h"]
+        end = time.monotonic() + 30
+        while data.view("1h").is_coming and time.monotonic() < end:
+            time.sleep(0.02)
+    assert "last that could be read" in app.warning[0].value
+    assert any("the store is away" in code.value for code in app.code)
+    assert {kind for kind, content in everything(app) if MARK in content} == {"code"}
 
 
 def test_an_empty_lake_says_what_to_do(empty_lake: Lake) -> None:
