@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -129,10 +132,19 @@ def _announce(address: str, port: int) -> None:
 
 def _serve(address: str, port: int, behind_proxy: bool) -> None:
     """Run Streamlit in this process until it is stopped."""
+    from click.exceptions import Abort  # Streamlit's own; Typer has another
     from streamlit.web.cli import main as streamlit
 
+    from dashboard import data
+
     script = str(Path(__file__).with_name("app.py"))
-    streamlit(["run", script, *_flags(address, port, behind_proxy)], prog_name="streamlit", standalone_mode=False)
+    with suppress(Abort):
+        streamlit(["run", script, *_flags(address, port, behind_proxy)], prog_name="streamlit", standalone_mode=False)
+    if data.is_making():
+        # The interpreter's end does not wait for it, and DuckDB aborts a process that ends in the middle of a question.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _flags(address: str, port: int, behind_proxy: bool) -> Iterator[str]:

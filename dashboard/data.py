@@ -147,6 +147,9 @@ class _Lake:
         trouble = known.trouble if self._unreachable is None else str(self._unreachable)
         return View(known.picture, known.coming is not None, trouble)
 
+    def is_making(self) -> bool:
+        return any(thread.is_alive() for thread in self._threads)
+
     def close(self) -> None:
         self._is_closed = True
         for thread in self._threads:
@@ -298,3 +301,8 @@ def view(window: str) -> View:
 def is_another_there(window: str, shown: View) -> bool:
     """Whether `view` has another one to give than `shown`; the lake is not asked."""
     return _lake is not None and _lake.is_another_there(window, shown)
+
+
+def is_making() -> bool:
+    """Whether a picture is being made beside the readers."""
+    return _lake is not None and _lake.is_making()

@@ -1,9 +1,12 @@
+import signal
 import socket
 
 import pytest
 from typer.testing import CliRunner
 
 from dashboard.cli import app
+from ingest.lake.tables import Lake
+from tests import lakes
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.10", "::"])
@@ -24,3 +27,15 @@ def test_a_taken_port_is_an_error_that_says_so() -> None:
         result = CliRunner().invoke(app, ["--port", str(taken.getsockname()[1])])
     assert result.exit_code == 2
     assert "--port" in result.output
+
+
+def test_ctrl_c_ends_it_in_order(sample_lake: Lake) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    process = lakes.start("dashboard", "--lake", sample_lake.uri, "--port", port)
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == f"http://127.0.0.1:{port}"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
