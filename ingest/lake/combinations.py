@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.lake.declarations import ALB_ACCESS, LATTICE_ACCESS, VPC_FLOW
+from ingest.lake.groups import Codes, codes, pack
 from ingest.lake.schema import Table
 
 COLUMNS = {
@@ -76,9 +76,7 @@ server's port: too many of them are clients'.
 _ALSO = ("request_url", "log_object", "srcport", "dstport", "tcp_flags")
 NUMBER = "log_line"
 """The column that carries the number through the normalising selects, which leave it as it is."""
-_LIMIT = 1 << 62
 nulls: Any = pa.nulls
-Codes = npt.NDArray[Any]
 Column = Any  # a chunked array of any type: the stubs of pyarrow want to know which
 
 
@@ -107,18 +105,8 @@ def first_alike(rows: pa.Table, columns: Iterable[str]) -> Column:
 
 def _numbers(length: int, columns: Iterable[Column]) -> tuple[Codes, int]:
     """A number for each row, from 0 in order of appearance, the same for rows that are alike; how many there are."""
-    codes, bound = np.zeros(length, dtype=np.int64), 1
-    for column in columns:
-        values, size = _codes(column)
-        if size < 2:
-            continue
-        if bound * size >= _LIMIT:
-            codes, bound = _codes(pa.array(codes))
-            codes = codes.astype(np.int64)
-        codes *= size
-        codes += values
-        bound *= size
-    return _codes(pa.array(codes))
+    packed, _ = pack(length, [_codes(column) for column in columns])
+    return codes(pa.array(packed))
 
 
 def _firsts(numbers: Codes, count: int) -> Codes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -34,6 +34,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 """Statistics of files that delta-rs wrote are cut to it."""
 _FEW = 100_000
 """Rows that no longer count and are kept, whatever the others are; beyond, as many as count."""
+_KNOWN = "create or replace table known (object ubigint)"
 _Numbers = npt.NDArray[Any]
 
 
@@ -46,10 +47,17 @@ class _Known:
     """
 
     def __init__(self) -> None:
-        self._connection = duckdb.connect()
         self._handle: DeltaTable | None = None
         self._lock = threading.Lock()
+        self._rows = 0
         self._empty()
+
+    @cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        # Not before there is a ledger: a new lake needs none, and it takes a twentieth of a second.
+        connection = duckdb.connect()
+        connection.execute(_KNOWN)
+        return connection
 
     def look_up(self, lake: Lake, listed: pa.Table) -> dict[int, bool]:
         """Index of each listed object that is known, and whether in its listed version."""
@@ -74,6 +82,9 @@ class _Known:
     def _found(self, lake: Lake, listed: pa.Table) -> tuple[_Numbers, _Numbers, _Numbers]:
         """Of each listed object that is known: its index, its row, and the hash of its listed ETag."""
         self._follow(lake)
+        if not self._rows:
+            none = np.zeros(0, dtype=np.int64)
+            return none, none, none
         self._connection.register("listed", listed)
         found = self._connection.execute(sql("ledger_lookup")).fetchnumpy()
         counts = np.array(self._counts, dtype=bool)[self._file_of(found["row"])]
@@ -146,7 +157,8 @@ class _Known:
         self._versions |= zip(lacking, np.split(versions["version"], np.cumsum(sizes)[:-1]), strict=True)
 
     def _empty(self) -> None:
-        self._connection.execute("create or replace table known (object ubigint)")
+        if self._rows:
+            self._connection.execute(_KNOWN)
         self._files: dict[str, int] = {}
         self._paths: list[str] = []
         self._starts: list[int] = []

@@ -1,8 +1,9 @@
 """From a batch's source rows to the rows of the rollups.
 
 Rollups are additive: the rows of any split of a batch sum to those of the whole. What is counted how is said in
-`vocabulary/*.sql`; this module runs it. Requests and flows are counted by the numbers of their combinations; the texts
-that a number stands for are looked up once it is counted, and stay a dictionary until they are written.
+`vocabulary/*.sql` and, of requests, in `request_counts`; this module runs it. Requests and flows are counted by the
+numbers of their combinations; the texts that a number stands for are looked up once it is counted, and stay a
+dictionary until they are written.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.lake import vocabulary
+from ingest.lake import request_counts, vocabulary
 from ingest.lake.combinations import NUMBER, Column, Combinations, combine, first_alike, with_numbers
 from ingest.lake.declarations import (
     ALB_ACCESS,
@@ -29,13 +30,12 @@ from ingest.lake.declarations import (
     LATTICE_ACCESS,
     VPC_FLOW,
 )
+from ingest.lake.request_counts import COMBINATION, Requests, requests_of
 from ingest.lake.schema import Table
 
 _REQUESTS, _FACTS, _NUMBERED = "batch_requests", "batch_facts", "numbered_requests"
+_HOURS = "batch_hours"
 _CONNECTIONS = "batch_connections"
-_COMBINATION = "combination"
-_NUMBERS = {CALL_MINUTES: "minute_combination", CALL_HOURS: "hour_combination", EDGE_HOURS: "edge_combination"}
-"""Combinations that a rollup does not tell apart share its number, that of the first of them."""
 _NORMALISED = {LATTICE_ACCESS: "lattice_requests", ALB_ACCESS: "alb_requests"}
 FEEDS = {
     CALL_MINUTES: (LATTICE_ACCESS, ALB_ACCESS),
@@ -46,7 +46,6 @@ FEEDS = {
     FLOW_HOURS: (VPC_FLOW,),
 }
 """The source tables that each rollup counts."""
-_REQUEST_ROLLUPS = tuple(rollup for rollup in FEEDS if rollup is not FLOW_HOURS)
 _SOURCES = (LATTICE_ACCESS, ALB_ACCESS, ALB_CONNECTION, VPC_FLOW)
 
 
@@ -84,50 +83,53 @@ def roll_up(rows: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     try:
         for table, batch in given.items():
             used.register(table.name, batch)
-        told: dict[Table, pa.Table] = {}
+        found = {rollup: rollup.held.empty_table() for rollup in FEEDS}
         if ENDPOINT_HOURS in fed:
-            told |= dict.fromkeys(_REQUEST_ROLLUPS, _number(used, given))
+            found |= _count_requests(used, given)
         if FLOW_HOURS in fed:
-            told[FLOW_HOURS] = _number_flows(used, given[VPC_FLOW])
-        return {
-            rollup.name: _count(used, rollup, told[rollup]) if rollup in fed else rollup.held.empty_table()
-            for rollup in FEEDS
-        }
+            found[FLOW_HOURS] = _count_flows(used, given[VPC_FLOW])
+        return {rollup.name: rows for rollup, rows in found.items()}
     finally:
         for table in given:
             used.register(table.name, table.empty())
 
 
-def _number(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Table]) -> pa.Table:
-    """Make the tables of the batch's combinations and of its rows as numbers; the combinations, each at its number."""
+def _count_requests(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Table]) -> dict[Table, pa.Table]:
+    """The rollups of the batch's requests and connections."""
+    requests = _number(connection, given)
+    counted = {
+        rollup: _looked_up(rollup, rows, requests.told) for rollup, rows in request_counts.count(requests).items()
+    }
+    connection.register(_HOURS, request_counts.by_hour(requests))
+    connection.register(_REQUESTS, requests.told)
+    endpoints = _answer(connection, vocabulary.sql(ENDPOINT_HOURS.name))
+    return {**counted, ENDPOINT_HOURS: endpoints.select(ENDPOINT_HOURS.names).cast(ENDPOINT_HOURS.held)}
+
+
+def _number(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Table]) -> Requests:
+    """The batch's combinations, each at its number, and its requests as numbers."""
     numbered = _combined(connection, given)
     _choose(connection, [_NORMALISED[table] for table in numbered] or list(_NORMALISED.values()))
     for table, combinations in numbered.items():
         connection.register(table.name, combinations.examples)
-    requests = _held(connection.execute(vocabulary.sql(_REQUESTS)).to_arrow_table(vocabulary.ROWS_AT_ONCE))
-    for rollup, name in _NUMBERS.items():
-        requests = requests.append_column(name, first_alike(requests, _told_by(rollup, requests)))
-    connection.register(_REQUESTS, requests)
+    told = _held(_answer(connection, vocabulary.sql(_REQUESTS)))
     for table, combinations in numbered.items():
         connection.register(table.name, combinations.rows)
-    connection.execute(f"create or replace temp table {_FACTS} as {vocabulary.sql(_FACTS)}")
-    return requests
+    return requests_of(_answer(connection, vocabulary.sql(_FACTS)), told)
 
 
-def _number_flows(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
-    """Have the batch's flows carry the numbers of their combinations; the connections, each at its number."""
-    answers = connection.execute("select is_reply(tcp_flags, srcport, dstport) as it from vpc_flow").to_arrow_table(
-        vocabulary.ROWS_AT_ONCE
-    )
+def _count_flows(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
+    """The rollup of the batch's flows, which are made to carry the numbers of their combinations."""
+    answers = _answer(connection, "select is_reply(tcp_flags, srcport, dstport) as it from vpc_flow")
     combinations = combine(VPC_FLOW, rows, [answers.column("it")])
     connection.register(VPC_FLOW.name, combinations.examples)
-    told = _held(connection.execute(vocabulary.sql(_CONNECTIONS)).to_arrow_table(vocabulary.ROWS_AT_ONCE))
+    told = _held(_answer(connection, vocabulary.sql(_CONNECTIONS)))
     # Records without packets are no connection, and some addresses that differ do so where nobody looks.
     places = np.zeros(combinations.count, dtype=np.int32)
-    places[told.column(_COMBINATION).to_numpy()] = first_alike(told, _told_by(FLOW_HOURS, told)).to_numpy()
+    places[told.column(COMBINATION).to_numpy()] = first_alike(told, _told_by(FLOW_HOURS, told)).to_numpy()
     numbers = combinations.rows.column(NUMBER).to_numpy()
     connection.register(VPC_FLOW.name, with_numbers(VPC_FLOW, rows, places[numbers]))
-    return told
+    return _looked_up(FLOW_HOURS, _answer(connection, vocabulary.sql(FLOW_HOURS.name)), told)
 
 
 def _combined(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Table]) -> dict[Table, Combinations]:
@@ -176,14 +178,13 @@ def _subscriptions(rows: pa.Table) -> Column:
     return told
 
 
-def _count(connection: duckdb.DuckDBPyConnection, rollup: Table, told: pa.Table) -> pa.Table:
+def _looked_up(rollup: Table, counted: pa.Table, told: pa.Table) -> pa.Table:
     """The rollup's rows; what they are counted by is looked up among the combinations `told`."""
-    counted = connection.execute(vocabulary.sql(rollup.name)).to_arrow_table(vocabulary.ROWS_AT_ONCE)
-    if _COMBINATION not in counted.column_names:
-        return counted.select(rollup.names).cast(rollup.held)
-    # Rollups that add this one up count these rows.
-    connection.register(f"counted_{rollup.name}", counted)
-    places = counted.column(_COMBINATION).combine_chunks()
+    places = counted.column(COMBINATION).combine_chunks()
     for name in _told_by(rollup, told):
         counted = counted.append_column(name, told.column(name).combine_chunks().take(places))
     return counted.select(rollup.names).cast(rollup.held)
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+    return connection.execute(sql).to_arrow_table(vocabulary.ROWS_AT_ONCE)

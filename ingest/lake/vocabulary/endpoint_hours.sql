@@ -1,22 +1,12 @@
 -- Where callers were seen (source), services answered (target) and load balancer nodes listened (node), per hour.
 -- A source is a principal, else the subject of a certificate: in Lattice's line, or in the load balancer's connection.
-with counted as (
-    select
-        combination,
-        hour_of(minute) as hour,
-        count(*) as requests,
-        day
-    from batch_facts
-    group by all
-),
-
-seen as (
+with seen as (
     select
         c.hour,
         c.requests,
         c.day,
         r.*
-    from counted as c
+    from batch_hours as c
     inner join batch_requests as r
         on c.combination = r.combination
 )
