@@ -16,7 +16,7 @@ from ingest.formats import (
     lattice_resource_access,
     vpc_flow,
 )
-from ingest.formats.envelopes import unwrap
+from ingest.formats.envelopes import HEAD, unwrap
 from ingest.formats.object_key import ObjectKey, is_test_object, parse_key
 from ingest.formats.unsupported import unsupported
 
@@ -50,12 +50,12 @@ __all__ = [
 ]
 
 
-def recognise(key: ObjectKey, head: bytes) -> ModuleType | None:
+def recognise(key: ObjectKey, text: bytes) -> ModuleType | None:
     """The format of an object that begins so; None when it is none of ours.
 
     The content decides. Where its first line says nothing (it is blank, damaged or without a header), the key does.
     """
-    first = first_line(head.removeprefix(b"\xef\xbb\xbf"))
+    first = first_line(text.removeprefix(b"\xef\xbb\xbf"))
     if unsupported(first):
         return None
     for module in FORMATS:
@@ -64,12 +64,15 @@ def recognise(key: ObjectKey, head: bytes) -> ModuleType | None:
     return next((module for module in FORMATS if module.TABLE.name == key.format), None)
 
 
-def first_line(head: bytes) -> bytes:
-    """The first line that is not blank, without its end; the rest is not looked at, for 5,000 small files are many."""
-    at = 0
-    while at < len(head):
-        end = head.find(b"\n", at) + 1 or len(head)
-        for line in head[at:end].splitlines():
+def first_line(text: bytes) -> bytes:
+    """The first line that is not blank, without its end; only the text's first 64 KiB are looked at.
+
+    Line after line, and of the text as it is: 5,000 small files are many.
+    """
+    at, limit = 0, min(len(text), HEAD)
+    while at < limit:
+        end = text.find(b"\n", at, limit) + 1 or limit
+        for line in text[at:end].splitlines():
             if line.strip():
                 return line
         at = end

@@ -139,7 +139,8 @@ class Lake:
             missing = {unit for unit in units if unit.uri not in held}
             if missing:
                 self._add(handle, table, _carrying(missing), rows_of(missing), files_of(missing))
-        return Appended(missing, {unit for unit in units if held.get(unit.uri, unit.version) != unit.version})
+        # Of few objects, so few versions are computed: this is done for every table of every batch.
+        return Appended(missing, {unit for unit in units - missing if held[unit.uri] != unit.version})
 
     def claim(self, units: Collection[Unit]) -> Claim:
         """Take these units' objects over from whoever is replacing them, in one commit to the ledger's log.

@@ -42,7 +42,6 @@ STAGED_FROM = 64 << 20
 """Bytes of an object's text after which its rows are written to files as they come."""
 FULL = 192 << 20
 """Bytes of text whose rows are held in memory: what 24 MiB of stored objects hold seldom is more."""
-_HEAD_BYTES = 64 * 1024
 _PARQUET = b"PAR1"
 _UNKNOWN = "no log format eastwest reads begins like this"
 _Numbers = npt.NDArray[np.int32]
@@ -153,12 +152,11 @@ class Assembly:
 
     def _recognise(self, outcome: Outcome, data: bytes) -> tuple[ModuleType, str] | None:
         """The format that an object is read as, and its layout."""
-        head = data[:_HEAD_BYTES]
-        module = formats.recognise(outcome.key, head)
+        module = formats.recognise(outcome.key, data)
         if module is None:
             return None
         outcome.read_as = module.TABLE.name
-        return module, module.layout(formats.first_line(head))
+        return module, module.layout(formats.first_line(data))
 
     def _add_lines(
         self, outcome: Outcome, piece: Piece, count: int, first_line: int, read_as: tuple[ModuleType, str] | None
@@ -207,11 +205,12 @@ class Assembly:
         self._put(table, rows)
         spans = pa.table({"object": pa.array(lines.object_of), "time": rows.column(table.time)})
         grouped = spans.group_by("object").aggregate([("time", "count"), ("time", "min"), ("time", "max")])
-        for row in grouped.to_pylist():
-            outcome = self.outcomes[lines.keys[row["object"]].uri]
-            outcome.rows_of[table.name] += row["time_count"]
-            outcome.min_time = min(filter(None, (outcome.min_time, row["time_min"])))
-            outcome.max_time = max(filter(None, (outcome.max_time, row["time_max"])))
+        found = (grouped.column(name).to_pylist() for name in ("object", "time_count", "time_min", "time_max"))
+        for at, count, first, last in zip(*found, strict=True):
+            outcome = self.outcomes[lines.keys[at].uri]
+            outcome.rows_of[table.name] += count
+            outcome.min_time = first if outcome.min_time is None else min(outcome.min_time, first)
+            outcome.max_time = last if outcome.max_time is None else max(outcome.max_time, last)
 
     def _put(self, table: Table, rows: pa.Table) -> None:
         if self.staging and self._staged:
