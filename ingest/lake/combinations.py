@@ -120,12 +120,12 @@ def _examples(table: Table, rows: pa.Table, places: Codes) -> pa.Table:
     """The rows at those places, NULL in the columns that decide nothing."""
     kept = {*COLUMNS[table], *_ALSO, NUMBER}
     arrays: list[Any] = [
-        rows.column(column.name).combine_chunks().take(places).cast(column.type.arrow)
+        rows.column(column.name).combine_chunks().take(places)
         if column.name in kept
-        else nulls(len(places), column.type.arrow)
+        else nulls(len(places), column.held)
         for column in table.columns
     ]
-    return pa.Table.from_arrays(arrays, schema=table.arrow)
+    return pa.Table.from_arrays(arrays, schema=table.held)
 
 
 def _codes(column: Column) -> tuple[Codes, int]:

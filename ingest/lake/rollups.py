@@ -9,14 +9,13 @@ dictionary until they are written.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.lake import request_counts, vocabulary
+from ingest.lake import request_counts
 from ingest.lake.combinations import NUMBER, Column, Combinations, combine, first_alike, with_numbers
 from ingest.lake.declarations import (
     ALB_ACCESS,
@@ -30,13 +29,10 @@ from ingest.lake.declarations import (
     LATTICE_ACCESS,
     VPC_FLOW,
 )
+from ingest.lake.prepared import NORMALISED, SOURCES, Prepared
 from ingest.lake.request_counts import COMBINATION, Requests, requests_of
 from ingest.lake.schema import Table
 
-_REQUESTS, _FACTS, _NUMBERED = "batch_requests", "batch_facts", "numbered_requests"
-_HOURS = "batch_hours"
-_CONNECTIONS = "batch_connections"
-_NORMALISED = {LATTICE_ACCESS: "lattice_requests", ALB_ACCESS: "alb_requests"}
 FEEDS = {
     CALL_MINUTES: (LATTICE_ACCESS, ALB_ACCESS),
     CALL_HOURS: (LATTICE_ACCESS, ALB_ACCESS),
@@ -46,115 +42,93 @@ FEEDS = {
     FLOW_HOURS: (VPC_FLOW,),
 }
 """The source tables that each rollup counts."""
-_SOURCES = (LATTICE_ACCESS, ALB_ACCESS, ALB_CONNECTION, VPC_FLOW)
-
 
 _thread = threading.local()
-
-
-def connect() -> duckdb.DuckDBPyConnection:
-    """An in-memory connection with the vocabulary and empty sources in it, to be used for many batches.
-
-    One thread: batches are worked on side by side, and a second thread on one of them cost half more CPU.
-    """
-    connection = duckdb.connect(config={"threads": "1"})
-    connection.execute("set TimeZone = 'UTC'")
-    # A filter that is handed down to Arrow has it copy every column of the rows that pass, which are nearly all.
-    connection.execute("set disabled_optimizers = 'filter_pushdown'")
-    connection.execute(vocabulary.sql(vocabulary.MACROS))
-    for table in _SOURCES:
-        connection.register(table.name, table.empty())
-    for name in vocabulary.SELECTS:
-        connection.execute(f"create temp view {name} as {vocabulary.sql(name)}")
-    return connection
 
 
 def roll_up(rows: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     """Rows of the rollups, by table name, in their declared columns as they are held.
 
     `rows` holds a batch's rows by source table (lineage columns and `day` included); tables that feed no rollup are
-    ignored, missing ones are empty. Each thread keeps its connection: making one costs as much as 10,000 rows.
+    ignored, missing ones are empty. Each thread keeps its statements: planning them costs as much as 200,000 rows.
     """
-    if not hasattr(_thread, "connection"):
-        _thread.connection = connect()
-    used: duckdb.DuckDBPyConnection = _thread.connection
-    given = {table: rows[table.name] for table in _SOURCES if table.name in rows and rows[table.name].num_rows}
+    given = {
+        table: rows[table.name].cast(table.held)
+        for table in SOURCES
+        if table.name in rows and rows[table.name].num_rows
+    }
     fed = {rollup for rollup, feeds in FEEDS.items() if any(table in given for table in feeds)}
+    prepared = _prepared(tuple(NORMALISED[table] for table in NORMALISED if table in given))
     try:
-        for table, batch in given.items():
-            used.register(table.name, batch)
         found = {rollup: rollup.held.empty_table() for rollup in FEEDS}
         if ENDPOINT_HOURS in fed:
-            found |= _count_requests(used, given)
+            found |= _count_requests(prepared, given)
         if FLOW_HOURS in fed:
-            found[FLOW_HOURS] = _count_flows(used, given[VPC_FLOW])
+            found[FLOW_HOURS] = _count_flows(prepared, given[VPC_FLOW])
         return {rollup.name: rows for rollup, rows in found.items()}
     finally:
-        for table in given:
-            used.register(table.name, table.empty())
+        prepared.forget()
 
 
-def _count_requests(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Table]) -> dict[Table, pa.Table]:
+def _prepared(selects: tuple[str, ...]) -> Prepared:
+    """This thread's statements on requests of these front doors; on both where there are none."""
+    if not hasattr(_thread, "prepared"):
+        _thread.prepared = {}
+    kept: dict[tuple[str, ...], Prepared] = _thread.prepared
+    wanted = selects or tuple(NORMALISED.values())
+    if wanted not in kept:
+        kept[wanted] = Prepared(wanted)
+    return kept[wanted]
+
+
+def _count_requests(prepared: Prepared, given: Mapping[Table, pa.Table]) -> dict[Table, pa.Table]:
     """The rollups of the batch's requests and connections."""
-    requests = _number(connection, given)
+    requests = _number(prepared, given)
     counted = {
         rollup: _looked_up(rollup, rows, requests.told) for rollup, rows in request_counts.count(requests).items()
     }
-    connection.register(_HOURS, request_counts.by_hour(requests))
-    connection.register(_REQUESTS, requests.told)
-    endpoints = _answer(connection, vocabulary.sql(ENDPOINT_HOURS.name))
+    prepared.give({"batch_hours": request_counts.by_hour(requests), "batch_requests": requests.told})
+    if ALB_CONNECTION in given:
+        prepared.give({ALB_CONNECTION.name: given[ALB_CONNECTION]})
+    endpoints = prepared.ask(ENDPOINT_HOURS.name)
     return {**counted, ENDPOINT_HOURS: endpoints.select(ENDPOINT_HOURS.names).cast(ENDPOINT_HOURS.held)}
 
 
-def _number(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Table]) -> Requests:
+def _number(prepared: Prepared, given: Mapping[Table, pa.Table]) -> Requests:
     """The batch's combinations, each at its number, and its requests as numbers."""
-    numbered = _combined(connection, given)
-    _choose(connection, [_NORMALISED[table] for table in numbered] or list(_NORMALISED.values()))
-    for table, combinations in numbered.items():
-        connection.register(table.name, combinations.examples)
-    told = _held(_answer(connection, vocabulary.sql(_REQUESTS)))
-    for table, combinations in numbered.items():
-        connection.register(table.name, combinations.rows)
-    return requests_of(_answer(connection, vocabulary.sql(_FACTS)), told)
+    numbered = _combined(prepared, given)
+    prepared.give({table.name: combinations.examples for table, combinations in numbered.items()})
+    told = _held(prepared.ask("batch_requests"))
+    prepared.give({table.name: combinations.rows for table, combinations in numbered.items()})
+    return requests_of(prepared.ask("batch_facts"), told)
 
 
-def _count_flows(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
+def _count_flows(prepared: Prepared, rows: pa.Table) -> pa.Table:
     """The rollup of the batch's flows, which are made to carry the numbers of their combinations."""
-    answers = _answer(connection, "select is_reply(tcp_flags, srcport, dstport) as it from vpc_flow")
-    combinations = combine(VPC_FLOW, rows, [answers.column("it")])
-    connection.register(VPC_FLOW.name, combinations.examples)
-    told = _held(_answer(connection, vocabulary.sql(_CONNECTIONS)))
+    prepared.give({VPC_FLOW.name: rows})
+    combinations = combine(VPC_FLOW, rows, prepared.ask("flow_replies").columns)
+    prepared.give({VPC_FLOW.name: combinations.examples})
+    told = _held(prepared.ask("batch_connections"))
     # Records without packets are no connection, and some addresses that differ do so where nobody looks.
     places = np.zeros(combinations.count, dtype=np.int32)
     places[told.column(COMBINATION).to_numpy()] = first_alike(told, _told_by(FLOW_HOURS, told)).to_numpy()
     numbers = combinations.rows.column(NUMBER).to_numpy()
-    connection.register(VPC_FLOW.name, with_numbers(VPC_FLOW, rows, places[numbers]))
-    return _looked_up(FLOW_HOURS, _answer(connection, vocabulary.sql(FLOW_HOURS.name)), told)
+    prepared.give({VPC_FLOW.name: with_numbers(VPC_FLOW, rows, places[numbers])})
+    return _looked_up(FLOW_HOURS, prepared.ask(FLOW_HOURS.name), told)
 
 
-def _combined(connection: duckdb.DuckDBPyConnection, given: Mapping[Table, pa.Table]) -> dict[Table, Combinations]:
+def _combined(prepared: Prepared, given: Mapping[Table, pa.Table]) -> dict[Table, Combinations]:
     """The combinations of each front door, numbered on from one to the next."""
     numbered: dict[Table, Combinations] = {}
     if LATTICE_ACCESS in given:
         rows = given[LATTICE_ACCESS]
         numbered[LATTICE_ACCESS] = combine(LATTICE_ACCESS, rows, [_subscriptions(rows)])
     if ALB_ACCESS in given:
-        # The hosts come back in the order of the rows: DuckDB's default, on which this relies.
-        hosts = connection.execute("select host_key(request_url) as host from alb_access").to_arrow_table(
-            vocabulary.ROWS_AT_ONCE
-        )
+        rows = given[ALB_ACCESS]
+        prepared.give({ALB_ACCESS.name: rows})
         first = sum(part.count for part in numbered.values())
-        numbered[ALB_ACCESS] = combine(ALB_ACCESS, given[ALB_ACCESS], [hosts.column("host")], first=first)
+        numbered[ALB_ACCESS] = combine(ALB_ACCESS, rows, prepared.ask("alb_hosts").columns, first=first)
     return numbered
-
-
-def _choose(connection: duckdb.DuckDBPyConnection, selects: Sequence[str]) -> None:
-    """Have the numbered requests come from these selects: planning one without rows is as long as counting 10,000."""
-    if getattr(_thread, "chosen", None) != selects:
-        connection.execute(
-            f"create or replace temp view {_NUMBERED} as from {' union all by name from '.join(selects)}"
-        )
-        _thread.chosen = selects
 
 
 def _held(rows: pa.Table) -> pa.Table:
@@ -184,7 +158,3 @@ def _looked_up(rollup: Table, counted: pa.Table, told: pa.Table) -> pa.Table:
     for name in _told_by(rollup, told):
         counted = counted.append_column(name, told.column(name).combine_chunks().take(places))
     return counted.select(rollup.names).cast(rollup.held)
-
-
-def _answer(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
-    return connection.execute(sql).to_arrow_table(vocabulary.ROWS_AT_ONCE)

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from ingest.lake import rollups, vocabulary
 from ingest.lake.combinations import COLUMNS, NUMBER, Combinations, combine
 from ingest.lake.declarations import ALB_ACCESS, ALB_CONNECTION, LATTICE_ACCESS, ROLLUPS, VPC_FLOW
-from ingest.lake.rollups import connect, roll_up
+from ingest.lake.prepared import Prepared
+from ingest.lake.rollups import roll_up
 from ingest.lake.schema import Table, Type
 from tests.queries.lake_of import NINE, alb, denied, flow, lattice, role, service, table_of
 
@@ -28,8 +29,8 @@ BOUNDS = {name for table in ROLLUPS for name, _ in table.bounds}
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect() as made:
-        yield made
+    with Prepared() as made:
+        yield made.connection
 
 
 def request(connection: duckdb.DuckDBPyConnection, table: str, row: Any) -> dict[str, Any]:
