@@ -12,15 +12,10 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
-from pydantic_settings import SettingsError as UnparsableVariable
+import msgspec
+from msgspec import Meta, Struct
 
 from ingest.errors import SettingsError
 
@@ -28,117 +23,114 @@ FILE_NAME = "eastwest.toml"
 PREFIX = "EASTWEST_"
 
 
-class SourceSettings(BaseModel):
+def _text(about: str) -> Meta:
+    return Meta(min_length=1, description=about)
+
+
+class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One `[[sources]]` table: where logs come from, and as whom they are read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    uri: Annotated[str, _text("Folder, file or s3://bucket/prefix.")]
+    role_arn: (
+        Annotated[
+            str, Meta(description="Role to assume for this source.", pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")
+        ]
+        | None
+    ) = None
+    region: Annotated[str | None, Meta(description="The bucket's region; asked of S3 when absent.")] = None
+    profile: Annotated[str | None, Meta(description="Profile of ~/.aws/config.")] = None
+    requester_pays: Annotated[bool, Meta(description="Accept the cost of requests to a requester-pays bucket.")] = False
+    endpoint_url: (
+        Annotated[str, Meta(description="S3 endpoint other than AWS's; addressed path-style.", pattern=r"^https?://")]
+        | None
+    ) = None
+    queue_url: (
+        Annotated[
+            str, Meta(description="SQS queue with the bucket's events, for `ingest --follow`.", pattern=r"^https?://")
+        ]
+        | None
+    ) = None
 
-    uri: str = Field(description="Folder, file or s3://bucket/prefix.", min_length=1)
-    role_arn: str | None = Field(
-        default=None, description="Role to assume for this source.", pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$"
-    )
-    region: str | None = Field(default=None, description="The bucket's region; asked of S3 when absent.")
-    profile: str | None = Field(default=None, description="Profile of ~/.aws/config.")
-    requester_pays: bool = Field(default=False, description="Accept the cost of requests to a requester-pays bucket.")
-    endpoint_url: str | None = Field(
-        default=None, description="S3 endpoint other than AWS's; addressed path-style.", pattern=r"^https?://"
-    )
-    queue_url: str | None = Field(
-        default=None, description="SQS queue with the bucket's events, for `ingest --follow`.", pattern=r"^https?://"
-    )
 
-
-class DropSettings(BaseModel):
+class DropSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One `[[drop]]` table: rows that are not kept."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    table: str = Field(description="Source table the rule is for.")
-    where: str = Field(description="SQL predicate over its columns; rows for which it is true go.", min_length=1)
-    mode: Literal["drop", "count"] = Field(default="drop", description="`count` keeps the rows and says how many.")
+    table: Annotated[str, Meta(description="Source table the rule is for.")]
+    where: Annotated[str, _text("SQL predicate over its columns; rows for which it is true go.")]
+    mode: Annotated[Literal["drop", "count"], Meta(description="`count` keeps the rows and says how many.")] = "drop"
 
 
-class RedactSettings(BaseModel):
+class RedactSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One `[[redact]]` table: what is blotted out of a table's texts before they are written."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    table: str = Field(description="Source table the rule is for.")
-    columns: list[str] = Field(description="Its text columns to search; `extra` and rejects always are.", min_length=1)
-    pattern: str = Field(description="Regular expression (RE2); every match is replaced.", min_length=1)
-    replacement: str = Field(default="[redacted]", description=r"What takes its place; \\1 is the first group.")
-    mode: Literal["redact", "count"] = Field(default="redact", description="`count` changes nothing and says how many.")
-
-
-class Settings(BaseSettings):
-    """All of eastwest's settings, with their defaults."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
-
-    lake: str = Field(default="lake", description="Where the lake is: a folder or s3://bucket/prefix.", min_length=1)
-    sources: list[SourceSettings] = Field(
-        default=[], description="What `eastwest ingest` reads when no source is named."
+    table: Annotated[str, Meta(description="Source table the rule is for.")]
+    columns: Annotated[
+        list[str], Meta(description="Its text columns to search; `extra` and rejects always are.", min_length=1)
+    ]
+    pattern: Annotated[str, _text("Regular expression (RE2); every match is replaced.")]
+    replacement: Annotated[str, Meta(description=r"What takes its place; \\1 is the first group.")] = "[redacted]"
+    mode: Annotated[Literal["redact", "count"], Meta(description="`count` changes nothing and says how many.")] = (
+        "redact"
     )
-    drop: list[DropSettings] = Field(default=[], description="Rows that are not kept.")
-    redact: list[RedactSettings] = Field(default=[], description="What is blotted out before it is written.")
-    region: str | None = Field(default=None, description="AWS region of the lake and of sources that name none.")
-    profile: str | None = Field(default=None, description="AWS profile of the lake and of sources that name none.")
-    endpoint_url: str | None = Field(
-        default=None, description="S3 endpoint of the lake and of sources that name none.", pattern=r"^https?://"
-    )
-    lookback_days: int = Field(
-        default=3, description="Days, counted back from now, that a run lists again for late objects.", ge=1, le=366
-    )
-    batch_objects: int = Field(
-        default=1_000, description="Source objects in one batch, so in one Delta commit, at most.", ge=1, le=10_000
-    )
-    batch_megabytes: int = Field(
-        default=24, description="Megabytes (MiB, as stored) of source objects in one batch, at most.", ge=1, le=4_096
-    )
-    visibility_seconds: int = Field(
-        default=120, description="Seconds until another worker gets the messages of one that died.", ge=5, le=43_200
-    )
-    workers: int = Field(
-        default=2, description="Batches read at a time; on Linux each in a process of its own.", ge=1, le=64
-    )
-    memory_limit: str = Field(
-        default="1GiB", description="Memory that DuckDB may take.", pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)$"
-    )
-    flow_format: str | None = Field(
-        default=None, description="Header line for VPC Flow Log files that have none.", min_length=1
-    )
-    names: str | None = Field(
-        default=None, description="File of display names and merges that overrule the logs (names.toml).", min_length=1
-    )
-    prices: str | None = Field(
-        default=None, description="File of AWS's prices that replaces queries/prices.toml.", min_length=1
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="warning", description="Least severe message on stderr."
-    )
-    json_logs: bool = Field(default=False, description="Messages on stderr as JSON lines.")
-
-    @field_validator("flow_format")
-    @classmethod
-    def _names_fields(cls, line: str | None) -> str | None:
-        if line is not None and len(line.split()) < 2:
-            raise ValueError("a header line of VPC Flow Log field names, such as 'version account-id ...'")
-        return line
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """`EASTWEST_*` over the file; no .env file and no secrets folder."""
-        return (env_settings, init_settings)
 
 
-_ENTRIES: dict[str, type[BaseModel]] = {"sources": SourceSettings, "drop": DropSettings, "redact": RedactSettings}
+class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All of eastwest's settings, with their defaults. Made by hand they are not checked (`load_settings` does)."""
+
+    lake: Annotated[str, _text("Where the lake is: a folder or s3://bucket/prefix.")] = "lake"
+    sources: Annotated[
+        list[SourceSettings], Meta(description="What `eastwest ingest` reads when no source is named.")
+    ] = []
+    drop: Annotated[list[DropSettings], Meta(description="Rows that are not kept.")] = []
+    redact: Annotated[list[RedactSettings], Meta(description="What is blotted out before it is written.")] = []
+    region: Annotated[str | None, Meta(description="AWS region of the lake and of sources that name none.")] = None
+    profile: Annotated[str | None, Meta(description="AWS profile of the lake and of sources that name none.")] = None
+    endpoint_url: (
+        Annotated[
+            str, Meta(description="S3 endpoint of the lake and of sources that name none.", pattern=r"^https?://")
+        ]
+        | None
+    ) = None
+    lookback_days: Annotated[
+        int, Meta(description="Days, counted back from now, that a run lists again for late objects.", ge=1, le=366)
+    ] = 3
+    batch_objects: Annotated[
+        int, Meta(description="Source objects in one batch, so in one Delta commit, at most.", ge=1, le=10_000)
+    ] = 1_000
+    batch_megabytes: Annotated[
+        int, Meta(description="Megabytes (MiB, as stored) of source objects in one batch, at most.", ge=1, le=4_096)
+    ] = 24
+    visibility_seconds: Annotated[
+        int, Meta(description="Seconds until another worker gets the messages of one that died.", ge=5, le=43_200)
+    ] = 120
+    workers: Annotated[
+        int, Meta(description="Batches read at a time; on Linux each in a process of its own.", ge=1, le=64)
+    ] = 2
+    memory_limit: Annotated[
+        str, Meta(description="Memory that DuckDB may take.", pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)$")
+    ] = "1GiB"
+    flow_format: (
+        Annotated[str, Meta(description="Header line for VPC Flow Log files that have none.", pattern=r"\S\s+\S")]
+        | None
+    ) = None
+    names: Annotated[str, _text("File of display names and merges that overrule the logs (names.toml).")] | None = None
+    prices: Annotated[str, _text("File of AWS's prices that replaces queries/prices.toml.")] | None = None
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least severe message on stderr.")
+    ] = "warning"
+    json_logs: Annotated[bool, Meta(description="Messages on stderr as JSON lines.")] = False
+
+
+_SHAPES = {
+    "role_arn": "a role's ARN, such as arn:aws:iam::123456789012:role/logs",
+    "endpoint_url": "an address that begins with http:// or https://",
+    "queue_url": "an address that begins with http:// or https://",
+    "memory_limit": "a number with KB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 2GiB",
+    "flow_format": "a header line of VPC Flow Log field names, such as 'version account-id ...'",
+}
+"""What a text has to look like, for those that have a pattern."""
+_TYPES = {"int": "a whole number", "str": "a text", "bool": "true or false", "array": "a list", "object": "a table"}
+_ENTRIES: dict[str, type[Struct]] = {"sources": SourceSettings, "drop": DropSettings, "redact": RedactSettings}
 """The keys that are lists of tables, and what each table holds."""
 
 
@@ -155,17 +147,17 @@ def load_settings(path: Path | None = None) -> Settings:
     values: dict[str, Any] = {}
     if path is not None or file.is_file():
         values = _read(file)
-        _refuse_unknown(file, values, Settings.model_fields, "")
+        _refuse_unknown(file, values, Settings.__struct_fields__, "")
         for key, model in _ENTRIES.items():
             for place, entry in enumerate(_tables(values.get(key))):
-                _refuse_unknown(file, entry, model.model_fields, f"{key}[{place}].")
+                _refuse_unknown(file, entry, model.__struct_fields__, f"{key}[{place}].")
     _refuse_unknown_variables()
+    values |= _variables()
     try:
-        return Settings(**values)
-    except ValidationError as error:
-        raise _explained(error, file) from None
-    except UnparsableVariable as error:
-        raise _not_json(error) from error
+        # Not strict: what a variable says is a text.
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error), values, file) from None
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -190,10 +182,29 @@ def _refuse_unknown(file: Path, values: Mapping[str, Any], known: Iterable[str],
 
 
 def _refuse_unknown_variables() -> None:
-    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.__struct_fields__]
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known:
             raise SettingsError(f"{name}: unknown variable. {nearest(name, known)}")
+
+
+def _variables() -> dict[str, Any]:
+    """What the environment sets; lists are JSON."""
+    found: dict[str, Any] = {}
+    for name in Settings.__struct_fields__:
+        text = os.environ.get(f"{PREFIX}{name.upper()}")
+        if text is None:
+            continue
+        try:
+            found[name] = msgspec.json.decode(text) if name in _ENTRIES else text
+        except msgspec.DecodeError:
+            needed = " and ".join(
+                f'"{field.name}"' for field in msgspec.structs.fields(_ENTRIES[name]) if field.required
+            )
+            raise SettingsError(
+                f"{PREFIX}{name.upper()}: is not JSON. Expected a list of objects with a {needed} each"
+            ) from None
+    return found
 
 
 def nearest(key: str, known: Iterable[str]) -> str:
@@ -211,24 +222,38 @@ def whereabouts(key: str, file: Path | None = None) -> str:
     return variable + key.removeprefix(top) if variable in os.environ else f"{file or FILE_NAME}:{key}"
 
 
-def _not_json(error: UnparsableVariable) -> SettingsError:
-    """Which variable that holds a list is no JSON."""
-    for key, needed in (("sources", '"uri"'), ("drop", '"table" and "where"'), ("redact", '"table" and "columns"')):
-        if f'"{key}"' in str(error):
-            return SettingsError(f"{PREFIX}{key.upper()}: is not JSON. Expected a list of objects with a {needed} each")
-    return SettingsError(f"{PREFIX}*: {error}")
-
-
-def _explained(error: ValidationError, file: Path) -> SettingsError:
-    """The first wrong value: where it was set, what it is, what is expected."""
-    wrong = error.errors(include_url=False)
-    first = next((e for e in wrong if e["type"] == "extra_forbidden"), wrong[0])
-    key = str(first["loc"][0])
-    dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+def _explained(error: str, values: Mapping[str, Any], file: Path) -> SettingsError:
+    """What msgspec says of the first wrong value: where it was set, what it is, what is expected."""
+    what, _, path = error.removesuffix("`").partition(" - at `$.")
+    steps = [int(step) if step.isdigit() else step for step in re.split(r"[.\[\]]+", path) if step]
+    model = _ENTRIES.get(str(steps[0]), Settings) if len(steps) > 1 else Settings
+    named = re.search(r"field `(.*)`", what)
+    if named:
+        steps.append(named[1])
+    dotted = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
     where = whereabouts(dotted, file)
-    if first["type"] == "extra_forbidden":
-        return SettingsError(f"{where}: unknown key. {nearest(str(first['loc'][-1]), _ENTRIES[key].model_fields)}")
-    if first["type"] == "missing":
+    if what.startswith("Object contains unknown field"):
+        return SettingsError(f"{where}: unknown key. {nearest(str(steps[-1]), model.__struct_fields__)}")
+    if named:
         return SettingsError(f"{where}: is missing. See eastwest.example.toml")
-    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return SettingsError(f"{where}: {first['input']!r} is wrong; expected {expected}. See eastwest.example.toml")
+    value: Any = values
+    for step in steps:
+        value = value[step]
+    expected = _expected(what, model, str(steps[-1]))
+    return SettingsError(f"{where}: {value!r} is wrong; expected {expected}. See eastwest.example.toml")
+
+
+def _expected(what: str, model: type[Struct], key: str) -> str:
+    """In words what msgspec says that it expected of a key."""
+    if "matching regex" in what:
+        return _SHAPES[key]
+    if what.startswith("Invalid enum value"):
+        *others, last = map(repr, get_args(get_type_hints(model)[key]))
+        return f"{', '.join(others)} or {last}"
+    found = re.fullmatch(r"Expected `(\w+)`(?:,.*| (of length )?([<>])= (\d+))", what)
+    if found is None:
+        return what
+    kind, length, relation, bound = found.groups()
+    if length:
+        return f"{_TYPES[kind]} that is not empty"
+    return _TYPES[kind] + (f" of at {'least' if relation == '>' else 'most'} {bound}" if relation else "")

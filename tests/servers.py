@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import msgspec
 from botocore.config import Config
 from obstore.store import S3Store
 
@@ -93,7 +94,8 @@ class S3Server:
 
     def settings(self, **more: Any) -> Settings:
         """Settings that lead to this server."""
-        return Settings(endpoint_url=self.endpoint_url, region=os.environ.get("AWS_REGION", REGION), **more)
+        given = {"endpoint_url": self.endpoint_url, "region": os.environ.get("AWS_REGION", REGION), **more}
+        return msgspec.convert(given, Settings)
 
     @property
     def environ(self) -> Mapping[str, str]:

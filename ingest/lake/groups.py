@@ -15,7 +15,9 @@ import pyarrow as pa
 
 Codes = npt.NDArray[Any]
 _LIMIT = 1 << 62
+_FAR = 1 << 31
 _FITS = 2.0**63
+"""A sum below it fits 64 bits; floats are so coarse there that one of 2^63 - 1 is taken for too large."""
 _PLACES = 1 << 21
 """At most so many: 16 MB of counts."""
 
@@ -30,7 +32,7 @@ class Groups:
         """Count the rows."""
         self._columns = dict(columns)
         length = len(next(iter(columns.values())))
-        places, bound = pack(length, [(values - _least(values), _extent(values)) for values in columns.values()])
+        places, bound = pack(length, map(_from_zero, columns.values()))
         self._places, self._bound = (places, bound) if bound <= _PLACES else codes(pa.array(places))
         rows = np.bincount(self._places, minlength=self._bound)
         self._taken = np.flatnonzero(rows)
@@ -96,9 +98,9 @@ def codes(values: Any) -> tuple[Codes, int]:
     return encoded.indices.to_numpy(), len(encoded.dictionary)
 
 
-def _least(values: Codes) -> int:
-    return int(values.min()) if len(values) else 0
-
-
-def _extent(values: Codes) -> int:
-    return int(values.max()) - int(values.min()) + 1 if len(values) else 0
+def _from_zero(values: Codes) -> tuple[Codes, int]:
+    """Numbers from 0 on for the values, and their bound: their distances from the least, where these are not large."""
+    if not len(values):
+        return values, 0
+    least, greatest = int(values.min()), int(values.max())
+    return (values - least, greatest - least + 1) if greatest - least < _FAR else codes(pa.array(values))

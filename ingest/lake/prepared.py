@@ -55,15 +55,20 @@ class Prepared:
         self.connection.execute(f"create temp view numbered_requests as from {numbered}")
 
     def give(self, rows: Mapping[str, pa.Table]) -> None:
-        """Have the statements read these rows under these names from now on."""
+        """Have the statements read these rows under these names from now on.
+
+        Raises ValueError where they have other columns than those given first (of a source: its columns as they are
+        held): what was planned for those would not see them.
+        """
         for name, table in rows.items():
             given = self._given.get(name)
-            if given is not None and given.rows.schema.equals(table.schema):
+            if given is None:
+                self._given[name] = _Given(table)
+                self.connection.register(name, self._given[name])
+            elif given.rows.schema.equals(table.schema):
                 given.rows = table
-                continue
-            # Of other columns: what was planned for the old ones is planned again.
-            self._given[name] = _Given(table)
-            self.connection.register(name, self._given[name])
+            else:
+                raise ValueError(f"{name}: other columns than those that its statements were planned for")
 
     def ask(self, name: str) -> pa.Table:
         """The answer to the vocabulary's statement of that name."""

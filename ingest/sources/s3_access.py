@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
+import msgspec
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import (
@@ -139,12 +140,11 @@ def source_for(uri: str, settings: Settings) -> SourceSettings:
     asked = uri.rstrip("/") + "/"
     covering = [s for s in settings.sources if asked.startswith(s.uri.rstrip("/") + "/")]
     nearest = max(covering, key=lambda s: len(s.uri), default=SourceSettings(uri=uri))
-    return nearest.model_copy(
-        update={
-            "region": nearest.region or settings.region,
-            "profile": nearest.profile or settings.profile,
-            "endpoint_url": nearest.endpoint_url or settings.endpoint_url,
-        }
+    return msgspec.structs.replace(
+        nearest,
+        region=nearest.region or settings.region,
+        profile=nearest.profile or settings.profile,
+        endpoint_url=nearest.endpoint_url or settings.endpoint_url,
     )
 
 

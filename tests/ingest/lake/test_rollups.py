@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from ingest.lake import rollups, vocabulary
 from ingest.lake.combinations import COLUMNS, NUMBER, Combinations, combine
-from ingest.lake.declarations import ALB_ACCESS, ALB_CONNECTION, LATTICE_ACCESS, ROLLUPS, VPC_FLOW
+from ingest.lake.declarations import ALB_ACCESS, ALB_CONNECTION, LATTICE_ACCESS, ROLLUPS, TABLES, VPC_FLOW
 from ingest.lake.prepared import Prepared
+from ingest.lake.rebuilding import merge
 from ingest.lake.rollups import roll_up
 from ingest.lake.schema import Table, Type
 from tests.queries.lake_of import NINE, alb, denied, flow, lattice, role, service, table_of
@@ -439,6 +440,115 @@ def test_numbering_combinations_changes_nothing(monkeypatch: pytest.MonkeyPatch)
     numbered = summed(roll_up(tables))
     monkeypatch.setattr(rollups, "combine", each_its_own)
     assert numbered == summed(roll_up(tables))
+
+
+def by_plain_sql(connection: duckdb.DuckDBPyConnection, rollup: str, measures: str, sql: str) -> Counter[str]:
+    """What one SELECT over the requests, a row each, says that the rollup holds."""
+    names = [name for name in TABLES[rollup].keys if name not in ("minute", "hour", "part", "bucket")]
+    requests = "(from lattice_requests union all by name from alb_requests)"
+    columns = [f"{TOLD.get(name, name)} as {name}" for name in names]
+    answer = connection.execute(
+        f"select {', '.join(columns)}, {sql}, {measures} from {requests} {PARTS if rollup == 'call_hours' else ''}"
+        " group by all"
+    ).to_arrow_table()
+    return Counter(str(row) for row in answer.select(TABLES[rollup].names).cast(TABLES[rollup].arrow).to_pylist())
+
+
+TOLD = {
+    "host": "case when target_ip is null and target_status is null then 'other' else coalesce(host, 'other') end",
+    "signed": "caller_principal is not null",
+    "ip_version": "ip_version(caller_ip)",
+    "status_class": "status_class(status)",
+}
+PARTS = """cross join unnest([
+    {'part': 'total', 'ms': latency_ms}, {'part': 'front_door', 'ms': front_door_ms},
+    {'part': 'target', 'ms': target_ms}, {'part': 'response', 'ms': response_ms}]) as p(it)
+    where kind in ('http', 'grpc') and it.ms is not null"""
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(lattice_rows(), max_size=12), st.lists(st.integers(0, 30_000), max_size=6))
+def test_requests_are_counted_as_one_select_counts_them(
+    requests: list[dict[str, Any]], microseconds: list[int]
+) -> None:
+    """Rollups of arrays of numbers hold what a plain aggregation over the requests gives, latency below 1 ms too."""
+    balanced = [
+        alb(
+            "app/e/1",
+            "h.example.com",
+            ip="10.0.0.1",
+            target="10.0.0.2",
+            group="g",
+            request_processing_time=us / 1e6,
+            target_processing_time=0.0,
+            response_processing_time=None if us % 2 else us / 2e6,
+            request_creation_time=NINE - timedelta(microseconds=us),
+        )
+        for us in microseconds
+    ]
+    variety = variants(LATTICE_ACCESS, lattice("a", "b", ip="10.0.0.1", target="10.0.0.2"))
+    tables = {
+        "lattice_access": table_of(LATTICE_ACCESS, [*requests, *variety]),
+        "alb_access": table_of(ALB_ACCESS, balanced),
+    }
+    made = roll_up(tables)
+    summed_bytes = "coalesce(sum(bytes_in), 0)::bigint as bytes_in, coalesce(sum(bytes_out), 0)::bigint as bytes_out"
+    with Prepared() as prepared:
+        prepared.give({name: rows.cast(TABLES[name].held) for name, rows in tables.items()})
+        plain = {
+            "call_minutes": by_plain_sql(
+                prepared.connection,
+                "call_minutes",
+                f"count(*) as requests, {summed_bytes}",
+                "minute_of(time) as minute",
+            ),
+            "call_hours": by_plain_sql(
+                prepared.connection,
+                "call_hours",
+                "count(*) as requests",
+                "hour_of(time) as hour, it.part as part, latency_bucket(it.ms) as bucket",
+            ),
+        }
+    for rollup, expected in plain.items():
+        found = merge(TABLES[rollup], made[rollup].cast(TABLES[rollup].arrow))
+        assert Counter(map(str, found.to_pylist())) == expected
+
+
+@pytest.mark.parametrize(("microseconds", "octave", "place"), [(100, -4, 7), (250, -2, 1), (466, -2, 7), (999, -1, 7)])
+def test_latency_below_a_millisecond_is_in_its_octave(microseconds: int, octave: int, place: int) -> None:
+    """ln 0.1 / ln 1.1 = -24.2, so bucket -25 = 8 * -4 + 7; 0.25: -14.5, -15; 0.466: -8.01, -9; 0.999: -0.01, -1."""
+    row = alb(
+        "app/e/1",
+        "h",
+        ip="10.0.0.1",
+        target="10.0.0.2",
+        group="g",
+        request_processing_time=None,
+        request_creation_time=NINE - timedelta(microseconds=microseconds),
+        time=NINE,
+    )
+    found = only(roll_up({"alb_access": table_of(ALB_ACCESS, [row])})["edge_latency_hours"])
+    assert {n: found[f"n{n}"] for n in range(8) if found[f"n{n}"]} == {place: 1}
+    assert found["octave"] == octave
+
+
+def test_statements_are_asked_of_the_rows_given_last() -> None:
+    calls = [alb("app/e/1", f"{n}.example.com", ip="10.0.0.1", target="10.0.0.2", group="g") for n in range(5)]
+    rows = table_of(ALB_ACCESS, calls).cast(ALB_ACCESS.held)
+    with Prepared() as prepared:
+        assert prepared.ask("alb_hosts").num_rows == 0
+        for some in (rows.slice(0, 1), rows, rows.slice(3), rows.slice(0, 0), pa.concat_tables([rows, rows])):
+            prepared.give({"alb_access": some})
+            hosts = [str(url).split("/")[2] for url in some.column("request_url").to_pylist()]
+            assert prepared.ask("alb_hosts").column("host").to_pylist() == hosts
+        prepared.forget()
+        assert prepared.ask("alb_hosts").num_rows == 0
+
+
+def test_rows_of_other_columns_are_refused() -> None:
+    """DuckDB would go on reading what was given before them."""
+    with Prepared() as prepared, pytest.raises(ValueError, match="alb_access: other columns"):
+        prepared.give({"alb_access": table_of(ALB_ACCESS, [])})
 
 
 def test_many_valued_columns_do_not_overflow() -> None:
