@@ -117,15 +117,13 @@ def _firsts(numbers: Codes, count: int) -> Codes:
 
 
 def _examples(table: Table, rows: pa.Table, places: Codes) -> pa.Table:
-    """The rows at those places, NULL in the columns that decide nothing."""
+    """The rows at those places, NULL in the columns that decide nothing; in the rows' own types."""
     kept = {*COLUMNS[table], *_ALSO, NUMBER}
     arrays: list[Any] = [
-        rows.column(column.name).combine_chunks().take(places)
-        if column.name in kept
-        else nulls(len(places), column.held)
-        for column in table.columns
+        rows.column(field.name).combine_chunks().take(places) if field.name in kept else nulls(len(places), field.type)
+        for field in rows.schema
     ]
-    return pa.Table.from_arrays(arrays, schema=table.held)
+    return pa.Table.from_arrays(arrays, schema=rows.schema)
 
 
 def _codes(column: Column) -> tuple[Codes, int]:

@@ -34,10 +34,13 @@ class _Given:
 class Prepared:
     """A connection with the vocabulary in it, to be used for many batches by one thread.
 
-    `selects`: of which the numbered requests are made; one without rows costs as much as counting 10,000.
+    `selects`: of which the numbered requests are made; one without rows costs as much as counting 10,000. `schemas`:
+    of the sources whose rows have other types than they are held in.
     """
 
-    def __init__(self, selects: Sequence[str] = tuple(NORMALISED.values())) -> None:
+    def __init__(
+        self, selects: Sequence[str] = tuple(NORMALISED.values()), schemas: Mapping[str, pa.Schema] | None = None
+    ) -> None:
         """Nothing is given yet: the sources are empty."""
         # One thread: batches are worked on side by side, and a second thread on one of them cost half more CPU.
         self.connection = duckdb.connect(config={"threads": "1"})
@@ -48,7 +51,7 @@ class Prepared:
         self._given: dict[str, _Given] = {}
         self._planned: set[str] = set()
         for table in SOURCES:
-            self.give({table.name: table.held.empty_table()})
+            self.give({table.name: (schemas or {}).get(table.name, table.held).empty_table()})
         for name in vocabulary.SELECTS:
             self.connection.execute(f"create temp view {name} as {vocabulary.sql(name)}")
         numbered = " union all by name from ".join(selects)
@@ -57,8 +60,8 @@ class Prepared:
     def give(self, rows: Mapping[str, pa.Table]) -> None:
         """Have the statements read these rows under these names from now on.
 
-        Raises ValueError where they have other columns than those given first (of a source: its columns as they are
-        held): what was planned for those would not see them.
+        Raises ValueError where they have other columns than those given first: what was planned for those would not see
+        them.
         """
         for name, table in rows.items():
             given = self._given.get(name)

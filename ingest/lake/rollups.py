@@ -52,13 +52,9 @@ def roll_up(rows: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     `rows` holds a batch's rows by source table (lineage columns and `day` included); tables that feed no rollup are
     ignored, missing ones are empty. Each thread keeps its statements: planning them costs as much as 200,000 rows.
     """
-    given = {
-        table: rows[table.name].cast(table.held)
-        for table in SOURCES
-        if table.name in rows and rows[table.name].num_rows
-    }
+    given = {table: rows[table.name] for table in SOURCES if table.name in rows and rows[table.name].num_rows}
     fed = {rollup for rollup, feeds in FEEDS.items() if any(table in given for table in feeds)}
-    prepared = _prepared(tuple(NORMALISED[table] for table in NORMALISED if table in given))
+    prepared = _prepared({table: batch.schema.remove_metadata() for table, batch in given.items()})
     try:
         found = {rollup: rollup.held.empty_table() for rollup in FEEDS}
         if ENDPOINT_HOURS in fed:
@@ -70,14 +66,15 @@ def roll_up(rows: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
         prepared.forget()
 
 
-def _prepared(selects: tuple[str, ...]) -> Prepared:
-    """This thread's statements on requests of these front doors; on both where there are none."""
+def _prepared(schemas: Mapping[Table, pa.Schema]) -> Prepared:
+    """This thread's statements for batches of these sources and types."""
     if not hasattr(_thread, "prepared"):
         _thread.prepared = {}
-    kept: dict[tuple[str, ...], Prepared] = _thread.prepared
-    wanted = selects or tuple(NORMALISED.values())
+    kept: dict[tuple[object, ...], Prepared] = _thread.prepared
+    wanted = tuple(schemas.items())
     if wanted not in kept:
-        kept[wanted] = Prepared(wanted)
+        selects = [select for table, select in NORMALISED.items() if table in schemas] or list(NORMALISED.values())
+        kept[wanted] = Prepared(selects, {table.name: schema for table, schema in schemas.items()})
     return kept[wanted]
 
 
