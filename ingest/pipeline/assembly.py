@@ -25,9 +25,19 @@ from ingest import formats
 from ingest.formats.block import Block, Indices, Reason, Rejected
 from ingest.formats.object_key import ObjectKey, parse_key
 from ingest.lake.declarations import REJECTS, VPC_FLOW
+from ingest.lake.groups import Groups
 from ingest.lake.schema import Table
 from ingest.lake.staging import Staging
-from ingest.pipeline.admission import Lines, admit, out_of_range, reject_row, reject_rows, rejects_table, with_lineage
+from ingest.pipeline.admission import (
+    Lines,
+    admit,
+    microseconds,
+    out_of_range,
+    reject_row,
+    reject_rows,
+    rejects_table,
+    with_lineage,
+)
 from ingest.pipeline.outcome import Outcome
 from ingest.pipeline.pieces import LONGEST_LINE, MOST_LINES, Damage, Piece, begun, counted, pieces
 from ingest.pipeline.rules import NO_RULES, Rules
@@ -203,10 +213,9 @@ class Assembly:
         if not rows.num_rows:
             return
         self._put(table, rows)
-        spans = pa.table({"object": pa.array(lines.object_of), "time": rows.column(table.time)})
-        grouped = spans.group_by("object").aggregate([("time", "count"), ("time", "min"), ("time", "max")])
-        found = (grouped.column(name).to_pylist() for name in ("object", "time_count", "time_min", "time_max"))
-        for at, count, first, last in zip(*found, strict=True):
+        groups, times = Groups({"object": lines.object_of}), microseconds(rows.column(table.time))
+        bounds = (pa.array(of(times), pa.timestamp("us", "UTC")).to_pylist() for of in (groups.least, groups.greatest))
+        for at, count, first, last in zip(groups.keys()["object"].tolist(), groups.rows.tolist(), *bounds, strict=True):
             outcome = self.outcomes[lines.keys[at].uri]
             outcome.rows_of[table.name] += count
             outcome.min_time = first if outcome.min_time is None else min(outcome.min_time, first)
