@@ -50,7 +50,8 @@ class Block:
     the lines are its own. `layout` is what the format's `layout` function said of them all. Of an object that is read
     in pieces, `first_lines[i]` and `first_offsets[i]` say where the piece begins: the number of its first line, and its
     first byte; without them every object begins at line 1 and byte 0. `found_controls` are `controls`, where they
-    are known already, and `is_known_ascii` says that the text was found to be ASCII.
+    are known already; `is_known_ascii` says that the text was found to be ASCII, `is_known_unescaped` that no backslash
+    was found in it.
     """
 
     data: bytes
@@ -61,6 +62,7 @@ class Block:
     first_offsets: Sequence[int] = ()
     found_controls: Indices | None = None
     is_known_ascii: bool = False
+    is_known_unescaped: bool = False
 
     @cached_property
     def controls(self) -> Indices:

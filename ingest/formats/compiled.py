@@ -32,4 +32,6 @@ def library() -> ctypes.CDLL | None:
     found.eastwest_pack.restype = None
     found.eastwest_marks.argtypes = [pointer, long, pointer, long, pointer]
     found.eastwest_marks.restype = long
+    found.eastwest_member.argtypes = [bytes_, long, long]
+    found.eastwest_member.restype = long
     return found

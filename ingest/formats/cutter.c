@@ -419,7 +419,7 @@ void eastwest_pack(const uint8_t *data, const struct text *texts, int64_t count,
     offsets[count] = (int32_t)length;
 }
 
-/* A bit for each of sixty-four bytes: set where it is a control, `}`, `~`, DEL or above ASCII. */
+/* A bit for each of sixty-four bytes: set where it is a control, `}`, `~`, DEL, above ASCII or a backslash. */
 static uint64_t sixty_four(const uint8_t *bytes) {
     uint64_t bits = 0;
 #ifdef __SSE2__
@@ -428,19 +428,20 @@ static uint64_t sixty_four(const uint8_t *bytes) {
         __m128i all = _mm_loadu_si128((const __m128i *)(const void *)(bytes + 16 * i));
         /* Signed, what is above ASCII is below zero, and thus below a space. */
         __m128i low = _mm_cmplt_epi8(all, _mm_set1_epi8(' ')), high = _mm_cmpgt_epi8(all, _mm_set1_epi8('|'));
-        found[i] = _mm_or_si128(low, high);
+        found[i] = _mm_or_si128(_mm_or_si128(low, high), _mm_cmpeq_epi8(all, _mm_set1_epi8('\\')));
     }
     __m128i any = _mm_or_si128(_mm_or_si128(found[0], found[1]), _mm_or_si128(found[2], found[3]));
     if (!_mm_movemask_epi8(any)) return 0;
     for (int i = 0; i < 4; i++) bits |= (uint64_t)(uint32_t)_mm_movemask_epi8(found[i]) << 16 * i;
 #else
-    for (int i = 0; i < 64; i++) bits |= (uint64_t)((uint8_t)(bytes[i] - ' ') > '|' - ' ') << i;
+    for (int i = 0; i < 64; i++) bits |= (uint64_t)((uint8_t)(bytes[i] - ' ') > '|' - ' ' || bytes[i] == '\\') << i;
 #endif
     return bits;
 }
 
 /* Offsets of the controls: how many there are, of which at most `room` are written. `told` has a bit set for each thing of
- * scan.Marks that is so of the text: 1 not ASCII, 2 controls that are no newline, 4 objects joined on one line. */
+ * scan.Marks that is so of the text: 1 not ASCII, 2 controls that are no newline, 4 objects joined on one line, 8 a
+ * backslash. */
 int64_t eastwest_marks(const uint8_t *data, int64_t length, int64_t *at, int64_t room, uint8_t *told) {
     int64_t count = 0;
     *told = 0;
@@ -470,8 +471,22 @@ int64_t eastwest_marks(const uint8_t *data, int64_t length, int64_t *at, int64_t
                 int64_t next = i + 1;
                 if (next < length && (data[next] == ' ' || data[next] == '\t')) next++;
                 if (next < length && data[next] == '{') *told |= 4;
+            } else if (byte == '\\') {
+                *told |= 8;
             }
         }
     }
     return count;
+}
+
+/* Where in the bytes, from `from` on, something begins that may be another member of a gzip stream: its magic number and
+ * method, flags that there are, five bytes and the extra flags of a usual compressor; -1 without one. */
+int64_t eastwest_member(const uint8_t *data, int64_t length, int64_t from) {
+    if (length - from < 9) return -1;
+    const uint8_t *at = data + from, *end = data + length - 8;
+    while (at < end && (at = memchr(at, 0x1f, (size_t)(end - at)))) {
+        if (at[1] == 0x8b && at[2] == 8 && at[3] < 32 && (at[8] == 0 || at[8] == 2 || at[8] == 4)) return at - data;
+        at++;
+    }
+    return -1;
 }

@@ -51,7 +51,7 @@ class Lines:
     @cached_property
     def has_backslash(self) -> bool:
         """Whether there is one anywhere."""
-        return b"\\" in self.data
+        return not self.block.is_known_unescaped and b"\\" in self.data
 
     @cached_property
     def longest(self) -> int:

@@ -67,9 +67,10 @@ class Marks(NamedTuple):
     is_ascii: bool
     are_newlines: bool
     is_joined: bool
+    has_backslash: bool
 
 
-_NOT_ASCII, _OTHERS, _JOINED = 1, 2, 4
+_NOT_ASCII, _OTHERS, _JOINED, _BACKSLASH = 1, 2, 4, 8
 """The bits that `eastwest_marks` sets."""
 
 
@@ -84,7 +85,13 @@ def marks(data: Bytes) -> Marks:
         found = np.empty(room, dtype=np.int64)
         count = library.eastwest_marks(data.ctypes.data, len(data), found.ctypes.data, room, ctypes.byref(told))
     bits = told.value
-    return Marks(found[:count].copy(), not bits & _NOT_ASCII, not bits & _OTHERS, bool(bits & _JOINED))
+    return Marks(
+        found[:count].copy(),
+        is_ascii=not bits & _NOT_ASCII,
+        are_newlines=not bits & _OTHERS,
+        is_joined=bool(bits & _JOINED),
+        has_backslash=bool(bits & _BACKSLASH),
+    )
 
 
 def _marks(data: Bytes) -> Marks:
@@ -92,7 +99,7 @@ def _marks(data: Bytes) -> Marks:
 
     Less 32, controls and `}` are above `|` (so are `~` and DEL): one comparison finds them.
     """
-    parts, is_ascii = [], True
+    parts, is_ascii, has_backslash = [], True, False
     for start, window in _windows(data):
         found = window - np.uint8(32) > ord("|") - 32
         if window.max() > 127:
@@ -100,11 +107,13 @@ def _marks(data: Bytes) -> Marks:
             found &= window < 128
             is_ascii = False
         parts.append(np.flatnonzero(found) + start)
+        has_backslash = has_backslash or bool((window == ord("\\")).any())
     offsets = _joined(parts)
     marked = data[offsets]
     is_control = marked < ord(" ")
     are_newlines = bool((marked[is_control] == ord("\n")).all())
-    return Marks(offsets[is_control], is_ascii, are_newlines, _is_joined(data, offsets[marked == ord("}")]))
+    is_joined = _is_joined(data, offsets[marked == ord("}")])
+    return Marks(offsets[is_control], is_ascii, are_newlines, is_joined, has_backslash)
 
 
 def _is_joined(data: Bytes, closing: Offsets) -> bool:

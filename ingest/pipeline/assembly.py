@@ -68,6 +68,7 @@ class _Pending:
     first_offsets: list[int] = field(default_factory=list)
     controls: list[Indices] = field(default_factory=list)
     is_known_ascii: bool = True
+    is_known_unescaped: bool = True
     size: int = 0
     lines: int = 0
 
@@ -80,6 +81,7 @@ class _Pending:
         self.first_offsets.append(piece.offset)
         self.controls.append(piece.marks.controls + self.size)
         self.is_known_ascii &= piece.is_known_ascii
+        self.is_known_unescaped &= piece.is_known_unescaped
         self.size += len(piece.data)
         self.lines += count
 
@@ -100,6 +102,7 @@ class _Pending:
             tuple(self.first_offsets),
             np.concatenate(self.controls),
             self.is_known_ascii,
+            self.is_known_unescaped,
         )
 
 

@@ -60,6 +60,11 @@ class Piece:
         """Whether its text was found to be ASCII; not whether it is."""
         return self.found_marks is not None and self.found_marks.is_ascii
 
+    @property
+    def is_known_unescaped(self) -> bool:
+        """Whether its text was found to hold no backslash; not whether it does."""
+        return self.found_marks is not None and not self.found_marks.has_backslash
+
     @cached_property
     def newlines(self) -> Indices:
         """Offsets of the lines' ends."""

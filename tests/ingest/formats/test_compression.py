@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.formats.compression import decompress
+from ingest.formats.compression import GZIP_MEMBER, _has_members, decompress
 
 TEXT = b"".join(b"line %d %d\n" % (i, random.Random(i).getrandbits(64)) for i in range(20_000))
 GZIPPED = gzip.compress(TEXT, mtime=0)
@@ -34,6 +34,26 @@ def test_every_member_is_read(count: int) -> None:
     found = decompress(GZIPPED * count)
     assert found.data == TEXT * count
     assert found.damage is None
+
+
+MAGIC = [b"\x1f", b"\x8b", b"\x08", b"\0", b"\x1f\x8b\x08\x00", b"\x02", b"\x04", b"\x20", b"12345", b"a"]
+
+
+@given(st.lists(st.sampled_from(MAGIC), max_size=30).map(b"".join))
+def test_the_beginning_of_a_member_is_found_where_the_pattern_finds_it(body: bytes) -> None:
+    assert _has_members(body) == (GZIP_MEMBER.search(body, 3) is not None)
+
+
+@pytest.mark.parametrize("flags", [0, 4])
+def test_a_member_that_ends_the_body_is_looked_at_to_its_last_byte(flags: int) -> None:
+    begin = b"\x1f\x8b\x08" + bytes([flags]) + b"\x1f\x1f\x8b\x08"
+    assert [_has_members(b"abc" + begin + last) for last in (b"\x00", b"\x02", b"\x04", b"\x01", b"")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_padding_after_the_last_member_is_no_damage() -> None:
