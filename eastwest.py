@@ -19,46 +19,69 @@ gc.disable()
 
 import logging
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
-import dashboard.cli
-import ingest.cli
-import ingest.cli_lake
-import ingest.cli_rejects
-import queries.cli
-import queries.cli_checks
-import queries.cli_graph
-import queries.cli_guide
 from ingest import logs
 from ingest.errors import EastwestError
 from ingest.invocation import Invocation
 from ingest.settings import Settings, load_settings
 from ingest.without_pandas import leave_out_pandas
 
-gc.freeze()
 gc.enable()
 
+_LAYERS = (
+    "ingest.cli",
+    "ingest.cli_lake",
+    "ingest.cli_rejects",
+    "queries.cli",
+    "queries.cli_checks",
+    "queries.cli_graph",
+    "queries.cli_guide",
+    "dashboard.cli",
+)
+
+
+class _Commands(TyperGroup):
+    """The layers' commands; those of a layer are imported when none before it has the one that is asked for."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._left: Iterator[str] = iter(_LAYERS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name; None when no layer has it."""
+        while cmd_name not in self.commands and self._import_next():
+            pass
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All of them, layer after layer."""
+        while self._import_next():
+            pass
+        return super().list_commands(ctx)
+
+    def _import_next(self) -> bool:
+        layer = next(self._left, None)
+        if layer is not None:
+            self.commands = {**self.commands, **typer.main.get_group(import_module(layer).app).commands}
+        return layer is not None
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="eastwest",
     help="Service-to-service traffic on AWS, from logs to answers.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for layer in (
-    ingest.cli,
-    ingest.cli_lake,
-    ingest.cli_rejects,
-    queries.cli,
-    queries.cli_checks,
-    queries.cli_graph,
-    queries.cli_guide,
-    dashboard.cli,
-):
-    app.add_typer(layer.app)
 
 
 _ALONE = object()
@@ -80,6 +103,9 @@ def configure(
     show_version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print it."),
 ) -> None:
     """Read the settings and set up logging to stderr before any command runs."""
+    if context.obj is _ALONE:
+        gc.freeze()
+        gc.enable()
     settings = load_settings(config)
     if context.invoked_subcommand != "dashboard":
         leave_out_pandas()
@@ -102,6 +128,7 @@ def _storage_options(uri: str, settings: Settings) -> dict[str, str]:
 
 def main() -> None:
     """Run the command line; an error of eastwest's own is one message and its exit code."""
+    gc.disable()  # until the command's layer is imported, too
     try:
         app(obj=_ALONE)
     except EastwestError as error:
