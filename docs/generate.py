@@ -185,12 +185,13 @@ def command_page() -> tuple[str, str]:
     """Every command's own help."""
     group = get_command(eastwest.app)
     sections = []
-    for name, command in sorted(group.commands.items()):  # type: ignore[attr-defined]
+    names = sorted(group.list_commands(None))  # type: ignore[attr-defined]
+    for name, command in ((name, group.commands[name]) for name in names):  # type: ignore[attr-defined]
         lines = [f"## `eastwest {name}`\n", (command.help or "").strip(), ""]
         for parameter in command.params:
-            names = ", ".join(f"`{option}`" for option in (*parameter.opts, *parameter.secondary_opts))
+            options = ", ".join(f"`{option}`" for option in (*parameter.opts, *parameter.secondary_opts))
             about = getattr(parameter, "help", None) or ""
-            lines.append(f"- {names}: {about}" if about else f"- {names}")
+            lines.append(f"- {options}: {about}" if about else f"- {options}")
         sections.append("\n".join(lines) + "\n")
     return "commands.md", "# Commands\n\n" + "\n".join(sections)
 

@@ -107,7 +107,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         int, Meta(description="Batches read at a time; on Linux each in a process of its own.", ge=1, le=64)
     ] = 2
     memory_limit: Annotated[
-        str, Meta(description="Memory that DuckDB may take.", pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)$")
+        str, Meta(description="Memory that DuckDB may take.", pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)\Z")
     ] = "1GiB"
     flow_format: (
         Annotated[str, Meta(description="Header line for VPC Flow Log files that have none.", pattern=r"\S\s+\S")]
@@ -183,18 +183,27 @@ def _refuse_unknown(file: Path, values: Mapping[str, Any], known: Iterable[str],
 
 def _refuse_unknown_variables() -> None:
     known = [f"{PREFIX}{name.upper()}" for name in Settings.__struct_fields__]
-    for name in sorted(os.environ):
+    for name in sorted(_environment()):
         if name.startswith(PREFIX) and name not in known:
             raise SettingsError(f"{name}: unknown variable. {nearest(name, known)}")
+
+
+def _environment() -> dict[str, str]:
+    """The variables by their names in capitals; a name that is written so goes before another spelling."""
+    spelled = sorted(os.environ.items(), key=lambda variable: variable[0].isupper())
+    return {name.upper(): text for name, text in spelled}
 
 
 def _variables() -> dict[str, Any]:
     """What the environment sets; lists are JSON."""
     found: dict[str, Any] = {}
+    environment = _environment()
     for name in Settings.__struct_fields__:
-        text = os.environ.get(f"{PREFIX}{name.upper()}")
+        text = environment.get(f"{PREFIX}{name.upper()}")
         if text is None:
             continue
+        if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise SettingsError(f"{PREFIX}{name.upper()}: is not UTF-8")
         try:
             found[name] = msgspec.json.decode(text) if name in _ENTRIES else text
         except msgspec.DecodeError:
@@ -219,15 +228,15 @@ def whereabouts(key: str, file: Path | None = None) -> str:
     """Where a key such as `drop[0].where` was set: the variable that wins, else the file."""
     top = re.split(r"[.\[]", key, maxsplit=1)[0]
     variable = f"{PREFIX}{top.upper()}"
-    return variable + key.removeprefix(top) if variable in os.environ else f"{file or FILE_NAME}:{key}"
+    return variable + key.removeprefix(top) if variable in _environment() else f"{file or FILE_NAME}:{key}"
 
 
 def _explained(error: str, values: Mapping[str, Any], file: Path) -> SettingsError:
     """What msgspec says of the first wrong value: where it was set, what it is, what is expected."""
-    what, _, path = error.removesuffix("`").partition(" - at `$.")
+    what, _, path = error.removesuffix("`").rpartition(" - at `$.")
     steps = [int(step) if step.isdigit() else step for step in re.split(r"[.\[\]]+", path) if step]
     model = _ENTRIES.get(str(steps[0]), Settings) if len(steps) > 1 else Settings
-    named = re.search(r"field `(.*)`", what)
+    named = re.fullmatch(r"Object (?:missing required|contains unknown) field `(.*)`", what)
     if named:
         steps.append(named[1])
     dotted = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
@@ -247,10 +256,11 @@ def _expected(what: str, model: type[Struct], key: str) -> str:
     """In words what msgspec says that it expected of a key."""
     if "matching regex" in what:
         return _SHAPES[key]
-    if what.startswith("Invalid enum value"):
-        *others, last = map(repr, get_args(get_type_hints(model)[key]))
+    allowed = get_args(get_type_hints(model).get(key))
+    if allowed and all(isinstance(value, str) for value in allowed):
+        *others, last = map(repr, allowed)
         return f"{', '.join(others)} or {last}"
-    found = re.fullmatch(r"Expected `(\w+)`(?:,.*| (of length )?([<>])= (\d+))", what)
+    found = re.fullmatch(r"Expected `(\w+)(?: \| null)?`(?:,.*| (of length )?([<>])= (\d+))", what)
     if found is None:
         return what
     kind, length, relation, bound = found.groups()

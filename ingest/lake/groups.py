@@ -16,8 +16,8 @@ import pyarrow as pa
 Codes = npt.NDArray[Any]
 _LIMIT = 1 << 62
 _FAR = 1 << 31
-_FITS = 2.0**63
-"""A sum below it fits 64 bits; floats are so coarse there that one of 2^63 - 1 is taken for too large."""
+_CERTAIN = 2.0**62
+"""All sums of values whose sizes add up to less than it fit 64 bits, however a float was rounded."""
 _PLACES = 1 << 21
 """At most so many: 16 MB of counts."""
 
@@ -54,9 +54,13 @@ class Groups:
 
     def sum(self, values: Codes) -> Codes:
         """The sum of the values of each group's rows. Raises OverflowError where one does not fit 64 bits."""
-        size = np.abs(values, dtype=np.float64)
-        if size.sum() >= _FITS and np.bincount(self._places, weights=size).max() >= _FITS:
-            raise OverflowError("a sum does not fit 64 bits")
+        if np.abs(values, dtype=np.float64).sum() < _CERTAIN:
+            return self._sum(values)
+        # Halves, of which no sum is too large, put together as Python's integers.
+        halves = zip(self._sum(values >> 32).tolist(), self._sum(values & 0xFFFF_FFFF).tolist(), strict=True)
+        return np.array([(high << 32) + low for high, low in halves], dtype=np.int64)
+
+    def _sum(self, values: Codes) -> Codes:
         sums = np.zeros(self._bound, dtype=np.int64)
         np.add.at(sums, self._places, values)
         return sums[self._taken]

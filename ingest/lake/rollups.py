@@ -9,7 +9,8 @@ dictionary until they are written.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
@@ -54,28 +55,31 @@ def roll_up(rows: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     """
     given = {table: rows[table.name] for table in SOURCES if table.name in rows and rows[table.name].num_rows}
     fed = {rollup for rollup, feeds in FEEDS.items() if any(table in given for table in feeds)}
-    prepared = _prepared({table: batch.schema.remove_metadata() for table, batch in given.items()})
-    try:
-        found = {rollup: rollup.held.empty_table() for rollup in FEEDS}
-        if ENDPOINT_HOURS in fed:
+    found = {rollup: rollup.held.empty_table() for rollup in FEEDS}
+    if ENDPOINT_HOURS in fed:
+        with _prepared(given, NORMALISED) as prepared:
             found |= _count_requests(prepared, given)
-        if FLOW_HOURS in fed:
+    if FLOW_HOURS in fed:
+        with _prepared(given, (VPC_FLOW,)) as prepared:
             found[FLOW_HOURS] = _count_flows(prepared, given[VPC_FLOW])
-        return {rollup.name: rows for rollup, rows in found.items()}
-    finally:
-        prepared.forget()
+    return {rollup.name: rows for rollup, rows in found.items()}
 
 
-def _prepared(schemas: Mapping[Table, pa.Schema]) -> Prepared:
-    """This thread's statements for batches of these sources and types."""
+@contextmanager
+def _prepared(given: Mapping[Table, pa.Table], sources: Iterable[Table]) -> Iterator[Prepared]:
+    """This thread's statements for batches of these of the sources and of these types; they forget the batch."""
     if not hasattr(_thread, "prepared"):
         _thread.prepared = {}
     kept: dict[tuple[object, ...], Prepared] = _thread.prepared
+    schemas = {table: given[table].schema.remove_metadata() for table in sources if table in given}
     wanted = tuple(schemas.items())
     if wanted not in kept:
         selects = [select for table, select in NORMALISED.items() if table in schemas] or list(NORMALISED.values())
         kept[wanted] = Prepared(selects, {table.name: schema for table, schema in schemas.items()})
-    return kept[wanted]
+    try:
+        yield kept[wanted]
+    finally:
+        kept[wanted].forget()
 
 
 def _count_requests(prepared: Prepared, given: Mapping[Table, pa.Table]) -> dict[Table, pa.Table]:
@@ -86,7 +90,8 @@ def _count_requests(prepared: Prepared, given: Mapping[Table, pa.Table]) -> dict
     }
     prepared.give({"batch_hours": request_counts.by_hour(requests), "batch_requests": requests.told})
     if ALB_CONNECTION in given:
-        prepared.give({ALB_CONNECTION.name: given[ALB_CONNECTION]})
+        # Few rows, in the same types whatever else the batch has: statements are kept for the types of requests.
+        prepared.give({ALB_CONNECTION.name: given[ALB_CONNECTION].cast(ALB_CONNECTION.held)})
     endpoints = prepared.ask(ENDPOINT_HOURS.name)
     return {**counted, ENDPOINT_HOURS: endpoints.select(ENDPOINT_HOURS.names).cast(ENDPOINT_HOURS.held)}
 

@@ -46,7 +46,7 @@ def test_file_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.Monke
 def test_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EASTWEST_LAKE", "from-environment")
     monkeypatch.setenv("EASTWEST_SOURCES", '[{"uri": "s3://logs"}]')
-    monkeypatch.setenv("EASTWEST_JSON_LOGS", "true")
+    monkeypatch.setenv("eastwest_json_logs", "true")
 
     settings = load_settings(write(tmp_path, 'lake = "from-file"\nworkers = 4\n'))
 
@@ -89,6 +89,11 @@ def test_example_is_valid_with_everything_switched_on() -> None:
             "{file}:sources[0].requester_pays: 'perhaps' is wrong; expected true or false.",
         ),
         ("lake = ", "{file}: is not TOML: "),
+        ("region = 1", "{file}:region: 1 is wrong; expected a text."),
+        ("endpoint_url = 1", "{file}:endpoint_url: 1 is wrong; expected a text."),
+        ("log_level = 1", "{file}:log_level: 1 is wrong; expected 'debug', 'info', 'warning' or 'error'."),
+        ('memory_limit = "1GiB\\n"', "{file}:memory_limit: '1GiB\\n' is wrong; expected a number with KB"),
+        ('[[sources]]\nuri = "a"\nregion = 1', "{file}:sources[0].region: 1 is wrong; expected a text."),
         ('lake = ""', "{file}:lake: '' is wrong; expected a text that is not empty."),
         ("workers = 65", "{file}:workers: 65 is wrong; expected a whole number of at most 64."),
         ('sources = ["logs"]', "{file}:sources[0]: 'logs' is wrong; expected a table."),
@@ -123,6 +128,12 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None
     [
         ("EASTWEST_LOOKBACK", "3", "EASTWEST_LOOKBACK: unknown variable. Did you mean EASTWEST_LOOKBACK_DAYS?"),
         ("EASTWEST_WORKERS", "many", "EASTWEST_WORKERS: 'many' is wrong; expected a whole number."),
+        ("Eastwest_Workers", "many", "EASTWEST_WORKERS: 'many' is wrong; expected a whole number."),
+        ("eastwest_nothing", "1", "EASTWEST_NOTHING: unknown variable."),
+        ("EASTWEST_WORKERS", "\udcff", "EASTWEST_WORKERS: is not UTF-8"),
+        ("EASTWEST_SOURCES", "\udcff", "EASTWEST_SOURCES: is not UTF-8"),
+        ("EASTWEST_LOG_LEVEL", "x - at `$.y", "EASTWEST_LOG_LEVEL: 'x - at `$.y' is wrong; expected 'debug', "),
+        ("EASTWEST_LOG_LEVEL", "field `a`", "EASTWEST_LOG_LEVEL: 'field `a`' is wrong; expected 'debug', "),
         ("EASTWEST_SOURCES", "s3://logs", 'EASTWEST_SOURCES: is not JSON. Expected a list of objects with a "uri"'),
         ("EASTWEST_DROP", "all", 'EASTWEST_DROP: is not JSON. Expected a list of objects with a "table" and "where"'),
         ("EASTWEST_SOURCES", '[{"url": "x"}]', "EASTWEST_SOURCES[0].url: unknown key. Did you mean uri?"),

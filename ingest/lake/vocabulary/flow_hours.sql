@@ -4,8 +4,8 @@ select
     hour_of(time) as hour,
     server_port,
     count(*) as flows,
-    coalesce(sum(packets), 0)::bigint as packets,
-    coalesce(sum(bytes), 0)::bigint as bytes,
+    sum(countable(packets))::bigint as packets,
+    sum(countable(bytes))::bigint as bytes,
     day
 from connections
 group by all

@@ -117,6 +117,11 @@ case
     when contains(log_object, '/svc-') then 'service'
 end;
 
+-- What a request or flow adds to sums of bytes and packets: at most 2^50, a petabyte, whatever a line says. A few lines that say
+-- more than there can be would be a sum that does not fit, and nothing beside them would be counted.
+create or replace temp macro countable(size) as
+case when size is null then 0 else least(greatest(size, -1125899906842624), 1125899906842624) end;
+
 -- Logarithmic latency bucket: 10 % wide, so a quantile read from it is at most 5 % off when its middle is taken.
 create or replace temp macro latency_bucket(ms) as
 case

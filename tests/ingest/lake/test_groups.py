@@ -40,15 +40,28 @@ def test_groups_are_those_of_a_dictionary(rows: list[tuple[int, int, int, int]],
     assert [keys[number] for number in found.numbers().tolist()] == [row[:3] for row in rows]
 
 
-def test_sums_are_exact_where_floats_are_not() -> None:
-    """2^53 + 1 is no float, nor is 2^62 + 2^61 + 1."""
-    found = Groups({"a": np.array([0, 0, 1, 1])})
-    assert found.sum(np.array([2**53, 1, 2**62, 2**61 + 1])).tolist() == [2**53 + 1, 2**62 + 2**61 + 1]
+@pytest.mark.parametrize(
+    "values",
+    [
+        [2**53, 1],  # 2^53 + 1 is no float
+        [2**62, 2**61 + 1],
+        [2**63 - 1],
+        [2**63 - 1, -5],
+        [-(2**63), 2**62, -1, 2**62],
+        [-(2**63)],
+        [2**62 + 2**61, -(2**62), 2**61],
+    ],
+)
+def test_sums_are_exact_where_floats_are_not(values: list[int]) -> None:
+    found = Groups({"a": np.array([0] * len(values) + [1])})
+    assert found.sum(np.array([*values, 3])).tolist() == [sum(values), 3]
 
 
-def test_a_sum_that_does_not_fit_is_an_error() -> None:
-    with pytest.raises(OverflowError, match="does not fit 64 bits"):
-        Groups({"a": np.array([0, 0])}).sum(np.array([2**62, 2**62]))
+@pytest.mark.parametrize("values", [[2**62, 2**62], [2**63 - 1024] + [1] * 2000, [-(2**63), -1]])
+def test_a_sum_that_does_not_fit_is_an_error(values: list[int]) -> None:
+    """Also where small values are added to what is so large that a float would not change."""
+    with pytest.raises(OverflowError):
+        Groups({"a": np.zeros(len(values), dtype=np.int64)}).sum(np.array(values))
 
 
 def test_large_numbers_of_several_groups_fit() -> None:

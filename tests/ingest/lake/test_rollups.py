@@ -532,6 +532,18 @@ def test_latency_below_a_millisecond_is_in_its_octave(microseconds: int, octave:
     assert found["octave"] == octave
 
 
+def test_a_line_that_says_more_than_there_can_be_stops_nothing() -> None:
+    """Of 2^63 - 1 bytes 2^50 are counted, so that ten such lines have a sum, and the others are counted beside them."""
+    sizes = [2**63 - 1] * 10 + [-(2**63)] * 3 + [5, None]
+    calls: list[Any] = [lattice("a", "b", ip="10.0.0.1", target="10.0.0.2", bytes_received=size) for size in sizes]
+    flows: list[Any] = [
+        flow("10.0.0.1", "10.0.0.2", 80, vpc="vpc-a", direction="egress", bytes=size, packets=size) for size in sizes
+    ]
+    made = rolled(calls, flows)
+    assert only(made["call_minutes"])["bytes_in"] == 7 * 2**50 + 5
+    assert [only(made["flow_hours"])[name] for name in ("bytes", "packets", "flows")] == [7 * 2**50 + 5] * 2 + [15]
+
+
 def test_statements_are_asked_of_the_rows_given_last() -> None:
     calls = [alb("app/e/1", f"{n}.example.com", ip="10.0.0.1", target="10.0.0.2", group="g") for n in range(5)]
     rows = table_of(ALB_ACCESS, calls).cast(ALB_ACCESS.held)
