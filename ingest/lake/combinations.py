@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ingest.lake.declarations import ALB_ACCESS, LATTICE_ACCESS, VPC_FLOW
 from ingest.lake.groups import Codes, codes, pack
@@ -105,7 +104,7 @@ def first_alike(rows: pa.Table, columns: Iterable[str]) -> Column:
 
 def _numbers(length: int, columns: Iterable[Column]) -> tuple[Codes, int]:
     """A number for each row, from 0 in order of appearance, the same for rows that are alike; how many there are."""
-    packed, _ = pack(length, [_codes(column) for column in columns])
+    packed, _ = pack(length, map(codes, map(_whole, columns)))
     return codes(pa.array(packed))
 
 
@@ -126,14 +125,8 @@ def _examples(table: Table, rows: pa.Table, places: Codes) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=rows.schema)
 
 
-def _codes(column: Column) -> tuple[Codes, int]:
-    """A number for each value, from 0 in order of appearance, that of NULL last; and how many there are."""
-    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    encoded: Any = whole.dictionary_encode()
-    size = len(encoded.dictionary)
-    if not encoded.null_count:
-        return encoded.indices.to_numpy(), size
-    return pc.fill_null(encoded.indices, size).to_numpy(zero_copy_only=False), size + 1
+def _whole(column: Column) -> Column:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def with_numbers(table: Table, rows: pa.Table, numbers: Codes) -> pa.Table:

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Codes = npt.NDArray[Any]
 _LIMIT = 1 << 62
 _FAR = 1 << 31
+"""Values that lie farther apart are numbered one by one, those nearer by their distance from the least."""
 _CERTAIN = 2.0**62
 """All sums of values whose sizes add up to less than it fit 64 bits, however a float was rounded."""
 _PLACES = 1 << 21
@@ -97,9 +99,12 @@ def pack(length: int, columns: Iterable[tuple[Codes, int]]) -> tuple[Codes, int]
 
 
 def codes(values: Any) -> tuple[Codes, int]:
-    """A number for each of the values (an Arrow array without NULL), from 0 in order of appearance; how many."""
+    """A number for each value of an Arrow array, from 0 in order of appearance, that of NULL last; and how many."""
     encoded: Any = values.dictionary_encode()
-    return encoded.indices.to_numpy(), len(encoded.dictionary)
+    size = len(encoded.dictionary)
+    if not encoded.null_count:
+        return encoded.indices.to_numpy(), size
+    return pc.fill_null(encoded.indices, size).to_numpy(zero_copy_only=False), size + 1
 
 
 def _from_zero(values: Codes) -> tuple[Codes, int]:
