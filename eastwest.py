@@ -34,6 +34,7 @@ from ingest.invocation import Invocation
 from ingest.settings import Settings, load_settings
 from ingest.without_pandas import leave_out_pandas
 
+gc.freeze()  # else the first thing that is made has it look through all of that after all
 gc.enable()
 
 _LAYERS = (

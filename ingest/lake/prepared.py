@@ -6,7 +6,7 @@ number of rows: as long as to answer it for 50,000.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -15,10 +15,13 @@ import pyarrow as pa
 
 from ingest.lake import vocabulary
 from ingest.lake.declarations import ALB_ACCESS, ALB_CONNECTION, LATTICE_ACCESS, VPC_FLOW
+from ingest.lake.schema import Table
 
 SOURCES = (LATTICE_ACCESS, ALB_ACCESS, ALB_CONNECTION, VPC_FLOW)
 NORMALISED = {LATTICE_ACCESS: "lattice_requests", ALB_ACCESS: "alb_requests"}
 """The select that puts each front door's requests into the common vocabulary."""
+SELECTS = {**NORMALISED, VPC_FLOW: "connections"}
+"""The select that puts each source's rows into it."""
 
 
 class _Given:
@@ -34,13 +37,11 @@ class _Given:
 class Prepared:
     """A connection with the vocabulary in it, to be used for many batches by one thread.
 
-    `selects`: of which the numbered requests are made; one without rows costs as much as counting 10,000. `schemas`:
-    of the sources whose rows have other types than they are held in.
+    It knows the sources that `schemas` names (all of them as they are held, when none are named) and the selects that
+    read them: making one costs as much as counting 10,000 rows.
     """
 
-    def __init__(
-        self, selects: Sequence[str] = tuple(NORMALISED.values()), schemas: Mapping[str, pa.Schema] | None = None
-    ) -> None:
+    def __init__(self, schemas: Mapping[Table, pa.Schema] | None = None) -> None:
         """Nothing is given yet: the sources are empty."""
         # One thread: batches are worked on side by side, and a second thread on one of them cost half more CPU.
         self.connection = duckdb.connect(config={"threads": "1"})
@@ -50,12 +51,13 @@ class Prepared:
         self.connection.execute(vocabulary.sql(vocabulary.MACROS))
         self._given: dict[str, _Given] = {}
         self._planned: set[str] = set()
-        for table in SOURCES:
-            self.give({table.name: (schemas or {}).get(table.name, table.held).empty_table()})
-        for name in vocabulary.SELECTS:
+        known = schemas or {table: table.held for table in SOURCES}
+        self.give({table.name: schema.empty_table() for table, schema in known.items()})
+        for name in (select for table, select in SELECTS.items() if table in known):
             self.connection.execute(f"create temp view {name} as {vocabulary.sql(name)}")
-        numbered = " union all by name from ".join(selects)
-        self.connection.execute(f"create temp view numbered_requests as from {numbered}")
+        numbered = " union all by name from ".join(select for table, select in NORMALISED.items() if table in known)
+        if numbered:
+            self.connection.execute(f"create temp view numbered_requests as from {numbered}")
 
     def give(self, rows: Mapping[str, pa.Table]) -> None:
         """Have the statements read these rows under these names from now on.

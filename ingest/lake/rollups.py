@@ -44,6 +44,7 @@ FEEDS = {
 }
 """The source tables that each rollup counts."""
 
+_NO_CONNECTIONS = ALB_CONNECTION.held.empty_table()
 _thread = threading.local()
 
 
@@ -74,8 +75,8 @@ def _prepared(given: Mapping[Table, pa.Table], sources: Iterable[Table]) -> Iter
     schemas = {table: given[table].schema.remove_metadata() for table in sources if table in given}
     wanted = tuple(schemas.items())
     if wanted not in kept:
-        selects = [select for table, select in NORMALISED.items() if table in schemas] or list(NORMALISED.values())
-        kept[wanted] = Prepared(selects, {table.name: schema for table, schema in schemas.items()})
+        # Connections alone have no front door's requests beside them.
+        kept[wanted] = Prepared(schemas or {table: table.held for table in sources})
     try:
         yield kept[wanted]
     finally:
@@ -89,9 +90,9 @@ def _count_requests(prepared: Prepared, given: Mapping[Table, pa.Table]) -> dict
         rollup: _looked_up(rollup, rows, requests.told) for rollup, rows in request_counts.count(requests).items()
     }
     prepared.give({"batch_hours": request_counts.by_hour(requests), "batch_requests": requests.told})
-    if ALB_CONNECTION in given:
-        # Few rows, in the same types whatever else the batch has: statements are kept for the types of requests.
-        prepared.give({ALB_CONNECTION.name: given[ALB_CONNECTION].cast(ALB_CONNECTION.held)})
+    # Few rows, in the same types whatever else the batch has: statements are kept for the types of requests.
+    connections = given[ALB_CONNECTION].cast(ALB_CONNECTION.held) if ALB_CONNECTION in given else _NO_CONNECTIONS
+    prepared.give({ALB_CONNECTION.name: connections})
     endpoints = prepared.ask(ENDPOINT_HOURS.name)
     return {**counted, ENDPOINT_HOURS: endpoints.select(ENDPOINT_HOURS.names).cast(ENDPOINT_HOURS.held)}
 

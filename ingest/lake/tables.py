@@ -304,7 +304,7 @@ class Lake:
         if handle is not None:
             return handle
         try:
-            if table.counted_from is not None and self.open(table.counted_from) is not None:
+            if table.counted_from is not None and self._is_written(table.counted_from):
                 self._seed(table, table.counted_from)
             return DeltaTable.create(
                 self.table_uri(table),
@@ -321,6 +321,11 @@ class Lake:
             if handle is None:
                 raise LakeError(f"lake {self.uri}: table {table.name} cannot be created: {error}") from error
             return handle
+
+    def _is_written(self, table: Table) -> bool:
+        """Whether something was ever committed to it; in a new lake one that was just made is empty."""
+        handle = self.open(table)
+        return handle is not None and (handle.version() > 0 or pa.table(handle.get_add_actions()).num_rows > 0)
 
     def _seed(self, rollup: Table, base: Table) -> None:
         def opened() -> DeltaTable:
