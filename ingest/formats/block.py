@@ -68,7 +68,7 @@ class Block:
     def controls(self) -> Indices:
         """Offsets of the control characters, newlines among them."""
         known = self.found_controls
-        return marks(np.frombuffer(self.data, dtype=np.uint8)).controls if known is None else known
+        return marks(self.data).controls if known is None else known
 
     @cached_property
     def ends(self) -> Indices:

@@ -30,7 +30,7 @@ def library() -> ctypes.CDLL | None:
     found.eastwest_read.restype = long
     found.eastwest_pack.argtypes = [bytes_, pointer, long, pointer, pointer]
     found.eastwest_pack.restype = None
-    found.eastwest_marks.argtypes = [pointer, long, pointer, long, pointer]
+    found.eastwest_marks.argtypes = [bytes_, long, pointer, long, pointer]
     found.eastwest_marks.restype = long
     found.eastwest_member.argtypes = [bytes_, long, long]
     found.eastwest_member.restype = long

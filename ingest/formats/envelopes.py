@@ -11,8 +11,6 @@ import json
 import re
 from collections.abc import Iterator
 
-import numpy as np
-
 from ingest.formats.scan import Marks, marks
 
 HEAD = 64 * 1024
@@ -40,7 +38,7 @@ def _is_wrapped(data: bytes, found_marks: Marks | None) -> bool:
         return False
     if data.find(b'"logEvents"', begin, begin + PREAMBLE) >= 0:
         return True
-    if (found_marks or marks(np.frombuffer(data, dtype=np.uint8))).is_joined:
+    if (found_marks or marks(data)).is_joined:
         return True
     # A first line that opens an object and does not close it, where the next line carries on: printed prettily.
     end = data.find(b"\n", begin, HEAD)

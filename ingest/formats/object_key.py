@@ -47,12 +47,11 @@ FOLDERS = re.compile(
 
 FILE = re.compile(
     r"""
-    (?: ^ | / )
     (?P<kind> conn_log_ | conn_log\. | health_check_log_ | health_check_log\. )?
     (?P<account> \d{12} ) _
     (?P<service> elasticloadbalancing | vpcflowlogs | VpcLatticeAccessLogs | VpcLatticeResourceAccessLogs ) _
     (?P<region> [a-z]{2,}(?:-[a-z]+)+-\d+ ) _
-    (?P<resource> .+? ) _
+    (?P<resource> [^/]+? ) _
     (?P<time> \d{8}T\d{4}Z )
     (?: _ (?P<rest> [^/]* ) )? $
     """,
@@ -71,7 +70,7 @@ FORMATS = {
 
 def parse_key(uri: str) -> ObjectKey:
     """What a URI (or key, or path) tells; never raises."""
-    file = FILE.search(uri)
+    file = FILE.match(uri, uri.rfind("/") + 1)
     if file is None:
         folders = FOLDERS.search(uri)
         if folders is None:

@@ -74,16 +74,16 @@ _NOT_ASCII, _OTHERS, _JOINED, _BACKSLASH = 1, 2, 4, 8
 """The bits that `eastwest_marks` sets."""
 
 
-def marks(data: Bytes) -> Marks:
+def marks(text: bytes) -> Marks:
     """What one pass over a text tells."""
     library = compiled.library()
     if library is None:
-        return _marks(data)
-    told, room, count = ctypes.c_uint8(), 0, len(data) // _BYTES_A_CONTROL + 1
+        return _marks(np.frombuffer(text, dtype=np.uint8))
+    told, room, count = ctypes.c_uint8(), 0, len(text) // _BYTES_A_CONTROL + 1
     while count > room:
         room = count
         found = np.empty(room, dtype=np.int64)
-        count = library.eastwest_marks(data.ctypes.data, len(data), found.ctypes.data, room, ctypes.byref(told))
+        count = library.eastwest_marks(text, len(text), found.ctypes.data, room, ctypes.byref(told))
     bits = told.value
     return Marks(
         found[:count].copy(),

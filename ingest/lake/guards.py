@@ -10,21 +10,45 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 
 import obstore
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from deltalake import CommitProperties, Transaction
 from deltalake.exceptions import CommitFailedError
 from obstore.store import ObjectStore
 
-from ingest.lake.unit import key_of
+from ingest.lake.unit import Claim, Unit, key_of
 
 _CARRIED = pa.schema({"key": pa.string(), "version": pa.int64(), "written": pa.int64()})  # type: ignore[arg-type]
 _REMEMBERED_BYTES = 128 * 1024 * 1024
+
+
+def carrying(units: Collection[Unit]) -> CommitProperties:
+    """What makes a commit carry the versions of these objects."""
+    return _carrying(frozenset(units))
+
+
+@lru_cache(2)
+def _carrying(units: frozenset[Unit]) -> CommitProperties:
+    # A batch's objects are the same for nearly all of the tables that it is committed to, one after the other.
+    return _transactions({unit.key: unit.version for unit in units})
+
+
+def claiming(units: Collection[Unit], claim: Claim) -> CommitProperties:
+    """What makes a commit say that these objects are being replaced."""
+    return _transactions(dict.fromkeys((unit.key for unit in units), claim.number))
+
+
+def _transactions(versions: Mapping[str, int]) -> CommitProperties:
+    now = int(time.time() * 1000)
+    return CommitProperties(app_transactions=[Transaction(key, versions[key], now) for key in sorted(versions)])
 
 
 def present(store: ObjectStore, table: str, uris: Collection[str], version: int = -1) -> dict[str, int]:

@@ -138,7 +138,7 @@ class Lake:
             held = self.held(table, units, handle.version())
             missing = {unit for unit in units if unit.uri not in held}
             if missing:
-                self._add(handle, table, _carrying(missing), rows_of(missing), files_of(missing))
+                self._add(handle, table, guards.carrying(missing), rows_of(missing), files_of(missing))
         # Of few objects, so few versions are computed: this is done for every table of every batch.
         return Appended(missing, {unit for unit in units - missing if held[unit.uri] != unit.version})
 
@@ -156,7 +156,7 @@ class Lake:
             wanted = frozenset(unit for unit in units if held.get(unit.uri) != unit.version)
             claim = Claim(wanted, -1 - (uuid.uuid4().int >> 66), handle.version())
             if wanted:
-                self._add(handle, OBJECTS, _claiming(wanted, claim), OBJECTS.empty())
+                self._add(handle, OBJECTS, guards.claiming(wanted, claim), OBJECTS.empty())
             return claim
 
     def claimed(self) -> set[str]:
@@ -189,7 +189,7 @@ class Lake:
                 unit: held.get(unit.uri) for unit in kept if held.get(unit.uri, 0 if unit in complete else -1) >= 0
             }
             if kept:
-                self._add(handle, rollup, _claiming(kept, claim), _negated(rollup, old_rows_of(counted)))
+                self._add(handle, rollup, guards.claiming(kept, claim), _negated(rollup, old_rows_of(counted)))
 
     def count(self, rollup: Table, claim: Claim, rows_of: RowsOf) -> None:
         """Append to a rollup what the claimed units add to it, after `take_back`."""
@@ -200,7 +200,7 @@ class Lake:
             held = self.held(rollup, claim.units, handle.version())
             kept = {unit for unit in self._kept(claim) if held.get(unit.uri) == claim.number}
             if kept:
-                self._add(handle, rollup, _carrying(kept), rows_of(kept))
+                self._add(handle, rollup, guards.carrying(kept), rows_of(kept))
 
     def replace(self, table: Table, claim: Claim, rows_of: StreamOf, within: Within = lambda *_: None) -> set[Unit]:
         """Put the rows of the claimed units in the place of every row of their objects, in one commit; the units.
@@ -224,7 +224,7 @@ class Lake:
                     mode="overwrite",
                     predicate=f"log_object in ({objects})" + (f" and ({condition})" if condition else ""),
                     partition_by=[table.partition] if table.partition else None,
-                    commit_properties=_carrying(kept),
+                    commit_properties=guards.carrying(kept),
                 )
             return kept
 
@@ -333,19 +333,6 @@ class Lake:
 
         store = open_store(self.uri, self.storage)
         seed(rollup, base, opened, store, _CONFIGURATION)
-
-
-def _carrying(units: Collection[Unit]) -> CommitProperties:
-    return _transactions({unit.key: unit.version for unit in units})
-
-
-def _claiming(units: Collection[Unit], claim: Claim) -> CommitProperties:
-    return _transactions(dict.fromkeys((unit.key for unit in units), claim.number))
-
-
-def _transactions(versions: Mapping[str, int]) -> CommitProperties:
-    now = int(time.time() * 1000)
-    return CommitProperties(app_transactions=[Transaction(key, versions[key], now) for key in sorted(versions)])
 
 
 def _negated(table: Table, rows: pa.Table) -> pa.Table:

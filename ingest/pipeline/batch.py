@@ -87,27 +87,21 @@ def _append(
 
 
 def _ledger_rows(outcomes: list[Outcome]) -> pa.Table:
-    batch_id = uuid.uuid4().hex
-    now = datetime.now(UTC)
-    return pa.Table.from_pylist(
-        [
-            {
-                "log_object": outcome.source.uri,
-                "etag": outcome.source.etag,
-                "size_bytes": outcome.source.size,
-                "format": outcome.format,
-                "records": outcome.records,
-                "rows": outcome.rows,
-                "rejects": outcome.rejects,
-                "dropped": outcome.dropped,
-                "skipped": outcome.skipped,
-                "min_time": outcome.min_time,
-                "max_time": outcome.max_time,
-                "last_modified": outcome.source.last_modified,
-                "ingested_at": now,
-                "batch_id": batch_id,
-            }
-            for outcome in outcomes
-        ],
-        schema=OBJECTS.arrow,
-    )
+    sources, count = [outcome.source for outcome in outcomes], len(outcomes)
+    columns = {
+        "log_object": [source.uri for source in sources],
+        "etag": [source.etag for source in sources],
+        "size_bytes": [source.size for source in sources],
+        "format": [outcome.format for outcome in outcomes],
+        "records": [outcome.records for outcome in outcomes],
+        "rows": [outcome.rows for outcome in outcomes],
+        "rejects": [outcome.rejects for outcome in outcomes],
+        "dropped": [outcome.dropped for outcome in outcomes],
+        "skipped": [outcome.skipped for outcome in outcomes],
+        "min_time": [outcome.min_time for outcome in outcomes],
+        "max_time": [outcome.max_time for outcome in outcomes],
+        "last_modified": [source.last_modified for source in sources],
+        "ingested_at": [datetime.now(UTC)] * count,
+        "batch_id": [uuid.uuid4().hex] * count,
+    }
+    return pa.table({name: columns[name] for name in OBJECTS.names}, schema=OBJECTS.arrow)

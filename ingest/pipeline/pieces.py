@@ -53,7 +53,7 @@ class Piece:
     @cached_property
     def marks(self) -> Marks:
         """What its text has, looked for once."""
-        return self.found_marks or marks(np.frombuffer(self.data, dtype=np.uint8))
+        return self.found_marks or marks(self.data)
 
     @property
     def is_known_ascii(self) -> bool:
@@ -88,7 +88,7 @@ def pieces(body: Body) -> Iterator[Piece | Damage]:
     if isinstance(body, bytes):
         small = decompress(body, PIECE)
         if len(small.data) < PIECE:
-            found = marks(np.frombuffer(small.data, dtype=np.uint8))
+            found = marks(small.data)
             text = unwrap(small.data, found)
             if text is small.data and text.endswith(b"\n") and len(text) <= LONGEST_LINE:
                 yield Piece(text, 0, found_marks=found)

@@ -26,7 +26,7 @@ def new_objects(
     for listed in _gather(source.list(since, until)):
         unknown = ledger.unknown(lake, [item.uri for item in listed], [item.etag for item in listed])
         if unknown:
-            yield [listed[at]._replace(rewritten=rewritten) for at, rewritten in unknown.items()]
+            yield [listed[at]._replace(rewritten=True) if new else listed[at] for at, new in unknown.items()]
 
 
 def _gather(chunks: Iterable[Sequence[SourceObject]]) -> Iterator[list[SourceObject]]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import IO
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from ingest.errors import SettingsError, SourceError
@@ -45,8 +44,8 @@ class FolderSource:
         refused: list[str] = []
         # A folder laid out like a bucket may hold other things beside its logs, as sample_logs/ does.
         root = self.path / "AWSLogs"
-        files = (o for o in _walk(root if root.is_dir() else self.path, refused, set()) if in_window(o, since, until))
-        yield from in_chunks(files)
+        files = _walk(root if root.is_dir() else self.path, refused)
+        yield from in_chunks(file for file in files if in_window(file, since, until))
         if refused:
             raise SourceError(
                 f"{self.path}: {len(refused)} folder(s) could not be listed, first {refused[0]}. "
@@ -85,24 +84,42 @@ def _plain(uri: str) -> str:
 
 def _uri_of(path: str | Path) -> str:
     """The path as a URI that leaves `=` and the like as they are, so that hive folders stay readable."""
-    return "file://" + quote_from_bytes(os.fsencode(path), safe="/=:@!$&'()*+,;~")
+    return "file://" + _quoted(path)
+
+
+def _quoted(path: str | Path) -> str:
+    return quote_from_bytes(os.fsencode(path), safe="/=:@!$&'()*+,;~")
 
 
 def _etag(stat: os.stat_result) -> str:
     return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
-def _object_of(path: str | Path, stat: os.stat_result) -> SourceObject:
-    return SourceObject(
-        uri=_uri_of(path),
-        etag=_etag(stat),
-        size=stat.st_size,
-        last_modified=datetime.fromtimestamp(stat.st_mtime, UTC),
-    )
+def _object_of(path: Path, stat: os.stat_result) -> SourceObject:
+    return _named(_uri_of(path), stat)
 
 
-def _walk(folder: str | Path, refused: list[str], seen: set[tuple[int, int]]) -> Iterator[SourceObject]:
-    """Files below `folder`, by name; folders that refuse go to `refused`, links to folders already seen nowhere."""
+def _named(uri: str, stat: os.stat_result) -> SourceObject:
+    return SourceObject(uri, _etag(stat), stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
+
+
+def _walk(root: Path, refused: list[str]) -> Iterator[SourceObject]:
+    """Files below `root`, by name; folders that refuse go to `refused`, links to folders already seen nowhere."""
+    seen: set[tuple[int, int]] = set()
+    # The folders on the way down, the innermost last. Generators within generators would all be asked for each file.
+    entered = [_entries(root, refused, seen)]
+    while entered:
+        entry = next(entered[-1], None)
+        if entry is None:
+            entered.pop()
+        elif isinstance(entry, SourceObject):
+            yield entry
+        else:
+            entered.append(_entries(entry, refused, seen))
+
+
+def _entries(folder: str | Path, refused: list[str], seen: set[tuple[int, int]]) -> Iterator[SourceObject | str]:
+    """A folder's files, and the paths of the folders in it, by name."""
     try:
         here = os.stat(folder)
         if (here.st_dev, here.st_ino) in seen:
@@ -115,13 +132,14 @@ def _walk(folder: str | Path, refused: list[str], seen: set[tuple[int, int]]) ->
     except OSError as error:
         refused.append(f"{folder} ({error.strerror})")
         return
+    uri = _uri_of(os.path.join(folder, ""))
     beside_logs = any(e.name == "AWSLogs" for e in entries)
     for entry in entries:
         try:
             if entry.is_dir():
-                yield from _walk(entry.path, refused, seen)
+                yield entry.path
             elif entry.is_file() and not beside_logs and not entry.name.endswith(".tmp"):
-                yield _object_of(entry.path, entry.stat())
+                yield _named(uri + _quoted(entry.name), entry.stat())
         except FileNotFoundError:
             continue
 
@@ -130,40 +148,40 @@ def _read(wanted: SourceObject) -> Body | SourceError:
     if wanted.size > source.LARGE:
         return _parts(wanted, source.PART)
     try:
-        with _opened(wanted, buffering=0) as file:
+        # The kernel's calls alone: a file object's own are as many again, and small files are many.
+        file = os.open(_plain(wanted.uri), os.O_RDONLY | os.O_CLOEXEC)
+        try:
             # A byte more than there should be: with what was listed, there is no need to look for an end.
-            body = file.read(wanted.size + 1)
+            body = os.read(file, wanted.size + 1)
             if len(body) != wanted.size:
-                body += file.read()
-            _check(wanted, file.fileno())
+                body += b"".join(iter(partial(os.read, file, source.PART), b""))
+            _check(wanted, file)
             return body
+        finally:
+            os.close(file)
+    except OSError as error:
+        return _refused(wanted, error)
     except SourceError as error:
         return error
 
 
 def _parts(wanted: SourceObject, size: int) -> Iterator[bytes]:
     """The file's bytes in parts of that size."""
-    with _opened(wanted) as file:
-        _check(wanted, file.fileno())
-        while part := file.read(size):
-            yield part
-        _check(wanted, file.fileno())
-
-
-@contextmanager
-def _opened(wanted: SourceObject, buffering: int = -1) -> Iterator[IO[bytes]]:
-    """The file; what goes wrong with it is a SourceError."""
     try:
-        with open(_plain(wanted.uri), "rb", buffering) as file:
-            yield file
-    except FileNotFoundError:
-        raise SourceError(
-            f"{wanted.uri}: vanished after it was listed. Nothing to do if it was deleted on purpose"
-        ) from None
+        with open(_plain(wanted.uri), "rb") as file:
+            _check(wanted, file.fileno())
+            while part := file.read(size):
+                yield part
+            _check(wanted, file.fileno())
     except OSError as error:
-        raise SourceError(
-            f"{wanted.uri}: cannot be read ({error.strerror}). Give this user read permission on the file"
-        ) from error
+        raise _refused(wanted, error) from error
+
+
+def _refused(wanted: SourceObject, error: OSError) -> SourceError:
+    """What to tell of a file that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return SourceError(f"{wanted.uri}: vanished after it was listed. Nothing to do if it was deleted on purpose")
+    return SourceError(f"{wanted.uri}: cannot be read ({error.strerror}). Give this user read permission on the file")
 
 
 def _check(wanted: SourceObject, file: int) -> None:
