@@ -30,12 +30,13 @@ struct column {
     int32_t kind;
     int32_t required;                                       /* a line without it is no row */
     int64_t least, most;                                    /* of numbers */
-    uint8_t *valid;                                         /* a byte a row, 1 as given: 0 is NULL */
-    void *values;                                           /* an int32, int64, double or struct text a row, 0 as given */
+    uint8_t *valid;                                         /* a byte a row: 0 is NULL, whose value is 0 */
+    void *values;                                           /* an int32, int64, double or struct text a row */
     struct text *entries;                                   /* DICTIONARY: its distinct texts, */
     uint64_t *slots;                                        /*   an open hash table of them: hash, number + 1 */
     int64_t size, count;                                    /*   with so many slots in use, and so many texts, */
     int64_t last;                                           /*   of which this is the one that came last */
+    int64_t nulls, length;                                  /* how many rows are NULL; bytes of its texts */
 };
 
 struct field {
@@ -247,13 +248,20 @@ static int iso_time(const uint8_t *at, const uint8_t *end, int64_t *value) {
     return 1;
 }
 
-/* Keep a value in a column, where nothing is written for NULL but that it is; 0 when it is none that is known to be read so. */
+static void keep_nothing(struct column *column, int64_t row) {
+    static const int64_t SIZES[] = {[TEXT] = 16, [DICTIONARY] = 4, [INT32] = 4, [INT64] = 8, [REAL] = 8, [SECONDS] = 8,
+                                    [TIME] = 8, [EPOCH] = 8};
+    column->valid[row] = 0;
+    memset((uint8_t *)column->values + SIZES[column->kind] * row, 0, (size_t)SIZES[column->kind]);
+}
+
+/* Keep a value in a column; 0 when it is none that is known to be read so. `valid` is 1 until it is NULL. */
 static int keep(struct column *column, const uint8_t *data, int64_t start, int64_t length, int64_t row, uint64_t seed) {
     const uint8_t *text = data + start, *end = text + length;
     int64_t number = 0;
     double real = 0;
     if (is_nothing(text, length)) {
-        column->valid[row] = 0;
+        keep_nothing(column, row);
         return !column->required;
     }
     switch (column->kind) {
@@ -272,7 +280,7 @@ static int keep(struct column *column, const uint8_t *data, int64_t start, int64
         break;
     case REAL: case SECONDS:
         if (!decimal_number(text, end, &real)) return 0;
-        if (column->kind == SECONDS && real == -1) column->valid[row] = 0;
+        if (column->kind == SECONDS && real == -1) keep_nothing(column, row);
         else ((double *)column->values)[row] = real;
         break;
     case TIME:
@@ -283,14 +291,6 @@ static int keep(struct column *column, const uint8_t *data, int64_t start, int64
         return 0;
     }
     return 1;
-}
-
-/* Make a row as it was given, of which a line that is left alone has filled a part. */
-static void clear_row(struct column *column, int64_t row) {
-    static const int64_t SIZES[] = {[TEXT] = 16, [DICTIONARY] = 4, [INT32] = 4, [INT64] = 8, [REAL] = 8, [SECONDS] = 8,
-                                    [TIME] = 8, [EPOCH] = 8};
-    column->valid[row] = 1;
-    memset((uint8_t *)column->values + SIZES[column->kind] * row, 0, (size_t)SIZES[column->kind]);
 }
 
 static int is_of_address(uint8_t byte) {
@@ -389,27 +389,39 @@ static int read_line(struct form *form, const uint8_t *data, const uint8_t *at, 
     return at == end;
 }
 
+/* How many of a column's rows are NULL, and how long its texts are together. */
+static void measure(struct column *column, int64_t rows) {
+    const struct text *texts = column->kind == TEXT ? column->values : column->entries;
+    int64_t count = column->kind == TEXT ? rows : column->kind == DICTIONARY ? column->count : 0;
+    column->nulls = rows;
+    column->length = 0;
+    for (int64_t i = 0; i < rows; i++) column->nulls -= column->valid[i];
+    for (int64_t i = 0; i < count; i++) column->length += texts[i].length;
+}
+
 /* Rows of the wanted ones of `count` lines, of which `ends` are the offsets behind their newlines; how many rows there
- * are. `at` gets the line of each. All arrays have room for as many rows as lines are wanted; slots are a power of two, at
- * least twice as many and FIRST_SLOTS. */
+ * are. `at` gets the line of each. All arrays have room for `room` rows, as many as lines are wanted, and nothing in them as
+ * given means anything; slots are a power of two, at least twice as many and FIRST_SLOTS. */
 int64_t eastwest_read(const uint8_t *data, const int64_t *ends, const uint8_t *wanted, int64_t count, struct form *form,
-                      int64_t columns, struct column *column, int64_t *at) {
+                      int64_t columns, struct column *column, int64_t room, int64_t *at) {
     int64_t rows = 0;
     for (int64_t i = 0; i < columns; i++) {
         column[i].count = 0;
+        memset(column[i].valid, 1, (size_t)room);
         if (column[i].kind == DICTIONARY) clear(&column[i], FIRST_SLOTS);
     }
     for (int64_t i = 0; i < count; i++) {
         int64_t start = i ? ends[i - 1] : 0;
         if (!wanted[i]) continue;
         if (read_line(form, data, data + start, data + ends[i] - 1, rows)) at[rows++] = i;
-        else for (int64_t c = 0; c < columns; c++) clear_row(&column[c], rows);
+        else for (int64_t c = 0; c < columns; c++) column[c].valid[rows] = 1;
     }
+    for (int64_t i = 0; i < columns; i++) measure(&column[i], rows);
     return rows;
 }
 
 /* Texts back to back, as Arrow keeps them; `offsets` has room for one more than there are texts. */
-void eastwest_pack(const uint8_t *data, const struct text *texts, int64_t count, int32_t *offsets, uint8_t *packed) {
+static void pack(const uint8_t *data, const struct text *texts, int64_t count, int32_t *offsets, uint8_t *packed) {
     int64_t length = 0;
     for (int64_t i = 0; i < count; i++) {
         offsets[i] = (int32_t)length;
@@ -417,6 +429,16 @@ void eastwest_pack(const uint8_t *data, const struct text *texts, int64_t count,
         length += texts[i].length;
     }
     offsets[count] = (int32_t)length;
+}
+
+/* The texts of those columns that have any, each at its place in `into`: their offsets, and the texts themselves. */
+void eastwest_pack(const uint8_t *data, int64_t columns, const struct column *column, int64_t rows, uint8_t *into,
+                   const int64_t *offsets, const int64_t *texts) {
+    for (int64_t i = 0; i < columns; i++) {
+        int32_t *to = (int32_t *)(void *)(into + offsets[i]);
+        if (column[i].kind == TEXT) pack(data, column[i].values, rows, to, into + texts[i]);
+        if (column[i].kind == DICTIONARY) pack(data, column[i].entries, column[i].count, to, into + texts[i]);
+    }
 }
 
 /* A bit for each of sixty-four bytes: set where it is a control, `}`, `~`, DEL, above ASCII or a backslash. */

@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ import numpy.typing as npt
 from ingest.formats import compiled
 from ingest.formats.arrow import pa
 from ingest.formats.block import Indices
-from ingest.formats.fields import Field, Texts, extra_column, row_schema
+from ingest.formats.column_memory import COLUMN, Columns, Filled
+from ingest.formats.fields import Field, Texts, extra_column, no_rows, row_schema
 from ingest.formats.kinds import TEXT, Compiled, Kept
 from ingest.formats.lines import Lines, Mask
 from ingest.lake.schema import Table
@@ -28,7 +30,6 @@ from ingest.lake.schema import Table
 MOST_PLACES = 100
 """More fields than AWS will ever write in a line; each takes memory, whatever is in it."""
 
-_FIRST_SLOTS = 256
 _MOST_BYTES = 2**31 - 1
 
 
@@ -65,32 +66,17 @@ class Place:
         return self.field.columns if self.field else (self.name,)
 
 
-class _Column(ctypes.Structure):
-    _fields_ = (
-        ("kind", ctypes.c_int32),
-        ("required", ctypes.c_int32),
-        ("least", ctypes.c_int64),
-        ("most", ctypes.c_int64),
-        ("valid", ctypes.c_void_p),
-        ("values", ctypes.c_void_p),
-        ("entries", ctypes.c_void_p),
-        ("slots", ctypes.c_void_p),
-        ("size", ctypes.c_int64),
-        ("count", ctypes.c_int64),
-        ("last", ctypes.c_int64),
-    )
-
-
-class _Field(ctypes.Structure):
-    _fields_ = (
-        ("shape", ctypes.c_int32),
-        ("parts", ctypes.c_int32),
-        ("before", ctypes.c_char_p),
-        ("after", ctypes.c_char_p),
-        ("before_length", ctypes.c_int64),
-        ("after_length", ctypes.c_int64),
-        ("columns", ctypes.c_void_p),
-    )
+_FIELD = np.dtype(
+    [
+        ("shape", np.int32),
+        ("parts", np.int32),
+        ("before", np.uint64),
+        ("after", np.uint64),
+        ("before_length", np.int64),
+        ("after_length", np.int64),
+        ("columns", np.uint64),
+    ]
+)
 
 
 class _Form(ctypes.Structure):
@@ -105,44 +91,23 @@ class _Form(ctypes.Structure):
 
 
 _SEED = int.from_bytes(os.urandom(8), "little")
-_TEXT = np.dtype([("start", np.int64), ("length", np.int64)])
-_VALUES: dict[Kept, npt.DTypeLike] = {
-    Kept.TEXT: _TEXT,
-    Kept.DICTIONARY: np.int32,
-    Kept.INT32: np.int32,
-    Kept.INT64: np.int64,
-    Kept.REAL: np.float64,
-    Kept.SECONDS: np.float64,
-    Kept.TIME: np.int64,
-    Kept.EPOCH: np.int64,
-}
+
+
+@dataclass(frozen=True, eq=False)
+class _Declared:
+    """A form's fields as the reader wants them, but for where their columns are (an offset instead), and its columns.
+
+    `around` is the memory of the texts that the fields point to.
+    """
+
+    fields: npt.NDArray[Any]
+    columns: Columns
+    around: npt.NDArray[np.uint8]
 
 
 def is_compiled() -> bool:
     """Whether there is a compiled reader."""
     return compiled.library() is not None
-
-
-class _Memory:
-    """What the reader writes of one column: for each row a value, and whether there is one; a dictionary's texts."""
-
-    def __init__(self, kept: Kept, type_: Any, room: int) -> None:
-        self.kept = kept
-        self.type = type_
-        # The reader writes a value or that there is none, so that it writes to half as many places.
-        self.valid = np.ones(room, dtype=np.uint8)
-        self.values = np.zeros(room, dtype=_VALUES[kept])
-        self.dictionary: tuple[npt.NDArray[Any], ...] = ()
-        if kept not in (Kept.TEXT, Kept.DICTIONARY) and type_.byte_width != self.values.itemsize:
-            raise TypeError(f"{kept!r} is not how {type_} is kept")
-        if kept is Kept.DICTIONARY:
-            slots = max(_FIRST_SLOTS, 1 << (2 * room - 1).bit_length())
-            self.dictionary = np.empty(room, dtype=_TEXT), np.empty(slots, dtype=np.uint64)
-
-    def column(self, least: int, most: int, required: bool) -> _Column:
-        """The same for the reader, with what it has to know of the column."""
-        arrays = (self.valid, self.values, *self.dictionary)
-        return _Column(self.kept, required, least, most, *(array.ctypes.data for array in arrays))
 
 
 def read_rows(
@@ -168,63 +133,46 @@ def read_rows(
         or any(place.compiled is None for place in places)
         or not any(place.field and table.time in place.columns for place in places)
     ):
-        return schema.empty_table(), np.empty(0, dtype=np.int64)
-    memories, columns, fields = _structures(places, table, room)
-    form = _Form(delimiter[0], quote[0], may_be_empty, len(fields), ctypes.addressof(fields), _SEED)
+        return no_rows(table), np.empty(0, dtype=np.int64)
+    declared = _declared(tuple(places), table)
+    filled, fields = Filled(declared.columns, room), declared.fields.copy()
+    fields["columns"] += np.uint64(filled.address)
+    form = _Form(delimiter[0], quote[0], may_be_empty, len(fields), fields.ctypes.data, _SEED)
     at, ends = np.empty(room, dtype=np.int64), np.ascontiguousarray(lines.ends, dtype=np.int64)
     mask = np.ascontiguousarray(wanted, dtype=np.bool_)
     rows = library.eastwest_read(
-        lines.data, ends.ctypes.data, mask.ctypes.data, len(lines), ctypes.byref(form), len(columns), columns,
-        at.ctypes.data,
+        lines.data, ends.ctypes.data, mask.ctypes.data, len(lines), ctypes.byref(form), len(filled.told),
+        filled.address, room, at.ctypes.data,
     )  # fmt: skip
-    read = iter(
-        _array(memory, column.count, rows, lines.data, library)
-        for memory, column in zip(memories, columns, strict=True)
-    )
+    read = iter(filled.arrays(rows, lines.data, library))
     arrays, unknown = dict[str, Any](), dict[str, Any]()
     for place in places:
         # A key that is no field may be called like a column.
         (unknown if place.field is None else arrays).update((name, next(read)) for name in place.columns)
     arrays["extra"] = extra_column(Texts(at[:rows], unknown), sorted(unknown), rows)
-    filled = [arrays[f.name] if f.name in arrays else pa.nulls(rows, f.type) for f in schema]
-    return pa.table(filled, schema=schema), at[:rows]
+    columns = [arrays[f.name] if f.name in arrays else pa.nulls(rows, f.type) for f in schema]
+    return pa.table(columns, schema=schema), at[:rows]
 
 
-def _structures(places: Sequence[Place], table: Table, room: int) -> tuple[list[_Memory], Any, Any]:
-    """The memory of all columns, these columns as the reader wants them, and the places, which point to them."""
-    memories: list[_Memory] = []
-    columns = (_Column * sum(len(place.columns) for place in places))()
-    fields = (_Field * len(places))()
+@lru_cache(maxsize=64)  # a source writes its lines in few forms
+def _declared(places: tuple[Place, ...], table: Table) -> _Declared:
+    """The form that has these places."""
+    texts = [text for place in places for text in (place.before, place.after)]
+    around = np.frombuffer(b"".join(texts) or b" ", dtype=np.uint8)
+    ends = around.ctypes.data + np.cumsum([len(text) for text in texts])
+    fields, told, types = np.zeros(len(places), dtype=_FIELD), list[tuple[int, ...]](), list[Any]()
     for i, place in enumerate(places):
-        declared = place.compiled
-        assert declared is not None
-        first = ctypes.addressof(columns) + len(memories) * ctypes.sizeof(_Column)
-        around = place.before, place.after, len(place.before), len(place.after)
-        fields[i] = _Field(place.shape, declared.parts, *around, first)
-        for name, (kept, least, most) in zip(place.columns, declared.columns, strict=True):
+        compiled_ = place.compiled
+        assert compiled_ is not None
+        lengths = len(place.before), len(place.after)
+        starts = int(ends[2 * i]) - lengths[0], int(ends[2 * i + 1]) - lengths[1]
+        fields[i] = (place.shape, compiled_.parts, *starts, *lengths, len(told) * COLUMN.itemsize)
+        for name, (kept, least, most) in zip(place.columns, compiled_.columns, strict=True):
             type_ = table.column(name).held if place.field else pa.string()
-            memory = _Memory(Kept.DICTIONARY if pa.types.is_dictionary(type_) else kept, type_, room)
-            columns[len(memories)] = memory.column(least, most, place.field is not None and name == table.time)
-            memories.append(memory)
-    return memories, columns, fields
-
-
-def _array(memory: _Memory, entries: int, rows: int, data: bytes, library: ctypes.CDLL) -> Any:
-    """A column's rows as an Arrow array; `entries` are the texts of its dictionary."""
-    valid = None if memory.valid[:rows].all() else pa.py_buffer(np.packbits(memory.valid[:rows], bitorder="little"))
-    if memory.kept is Kept.TEXT:
-        return _packed(memory.values[:rows], valid, data, library)
-    values = pa.py_buffer(memory.values)
-    if memory.kept is not Kept.DICTIONARY:
-        return pa.Array.from_buffers(memory.type, rows, [valid, values])
-    indices = pa.Array.from_buffers(pa.int32(), rows, [valid, values])
-    texts = _packed(memory.dictionary[0][:entries], None, data, library)
-    return pa.DictionaryArray.from_arrays(indices, texts, safe=False)
-
-
-def _packed(texts: npt.NDArray[Any], valid: Any, data: bytes, library: ctypes.CDLL) -> Any:
-    """Pieces of the data as an Arrow array of texts."""
-    offsets = np.empty(len(texts) + 1, dtype=np.int32)
-    packed = np.empty(int(texts["length"].sum()), dtype=np.uint8)
-    library.eastwest_pack(data, texts.ctypes.data, len(texts), offsets.ctypes.data, packed.ctypes.data)
-    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(packed), valid)
+            kept = Kept.DICTIONARY if pa.types.is_dictionary(type_) else kept
+            told.append((kept, place.field is not None and name == table.time, least, most))
+            types.append(type_)
+    columns = np.zeros(len(told), dtype=COLUMN)
+    for at, named in enumerate(("kind", "required", "least", "most")):
+        columns[named] = [column[at] for column in told]
+    return _Declared(fields, Columns(columns, types), around)

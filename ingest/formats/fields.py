@@ -62,6 +62,12 @@ def row_schema(table: Table) -> Any:
     return pa.schema([(column.name, column.held) for column in table.columns if column.name not in NOT_OURS])
 
 
+@cache
+def no_rows(table: Table) -> Any:
+    """No rows of a format; to make them of a schema takes longer than to read fifty lines."""
+    return row_schema(table).empty_table()
+
+
 def repeating(fields: Sequence[Field], table: Table) -> set[str]:
     """The names of fields whose column is held as a dictionary."""
     held = {column.name for column in table.columns if column.repeats}
@@ -76,6 +82,8 @@ def typed(
     Columns may be integers already where their kind is one. Raises DoubtfulNumbersError when text is needed after all.
     """
     count = len(texts.at)
+    if not count:
+        return no_rows(table), texts.at, []
     arrays: dict[str, Any] = {}
     doubtful = np.ones(count, dtype=np.bool_) if careful else np.zeros(count, dtype=np.bool_)
     for field in fields:

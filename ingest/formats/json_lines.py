@@ -20,7 +20,7 @@ import orjson
 from ingest.formats import json_form
 from ingest.formats.arrow import pa
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
-from ingest.formats.fields import Field, Texts, in_order, repeating, row_schema, typed
+from ingest.formats.fields import Field, Texts, in_order, no_rows, repeating, typed
 from ingest.formats.kinds import ADDRESS_PORT, NULLS, nullify
 from ingest.formats.lines import Lines, Mask
 from ingest.formats.scan import Bytes, count_keys, count_pairs, find, pairs
@@ -61,7 +61,7 @@ def has_keys(line: bytes, *keys: str) -> bool:
 def parse_json(block: Block, fields: Sequence[Field], table: Table, *, careful: bool = False) -> Parsed:
     """Rows, rejects and skipped lines of a block of JSON lines; `careful` reads every line by itself."""
     lines = Lines(block)
-    rows, at, rejects = row_schema(table).empty_table(), np.empty(0, dtype=np.int64), list[Rejected]()
+    rows, at, rejects = no_rows(table), np.empty(0, dtype=np.int64), list[Rejected]()
     left = ~lines.blank
     if not careful:
         plain = left & ~lines.odd & _with_braces(lines)

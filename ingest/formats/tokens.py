@@ -18,7 +18,7 @@ from ingest.formats.arrow import pa, pc
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
 from ingest.formats.cutter import MOST_PLACES, Place, read_rows
 from ingest.formats.cutter import Shape as Ends
-from ingest.formats.fields import Field, Texts, in_order, repeating, row_schema, typed
+from ingest.formats.fields import Field, Texts, in_order, no_rows, repeating, typed
 from ingest.formats.kinds import NULLS
 from ingest.formats.lines import Lines, Mask
 from ingest.formats.quotes import Quotes
@@ -122,7 +122,7 @@ def count_tokens(line: bytes) -> str:
 def parse_tokens(block: Block, shape: Shape, table: Table, *, careful: bool = False) -> Parsed:
     """Rows, rejects and skipped lines of a block of such lines; `careful` cuts and reads every line by itself."""
     lines = Lines(block)
-    rows, at, rejects = row_schema(table).empty_table(), np.empty(0, dtype=np.int64), list[Rejected]()
+    rows, at, rejects = no_rows(table), np.empty(0, dtype=np.int64), list[Rejected]()
     left = ~lines.blank
     size = None if careful else _size(lines, left & ~lines.odd)
     if size is not None and shape.least <= size <= MOST_PLACES:

@@ -31,7 +31,7 @@ import numpy as np
 from ingest.formats.arrow import ArrowInvalidError, pa, pc
 from ingest.formats.block import Block, Indices, Parsed, Reason, Rejected
 from ingest.formats.cutter import MOST_PLACES, Place, Shape, read_rows
-from ingest.formats.fields import DoubtfulNumbersError, Texts, in_order, plain_fields, repeating, row_schema, typed
+from ingest.formats.fields import DoubtfulNumbersError, Texts, in_order, no_rows, plain_fields, repeating, typed
 from ingest.formats.kinds import EPOCH, NULLS, PORT, either
 from ingest.formats.lines import Lines, Mask
 from ingest.formats.object_key import ObjectKey
@@ -161,7 +161,7 @@ def parse_flows(block: Block, *, careful: bool = False) -> Parsed:
 
 def _read(lines: Lines, plain: Mask, names: Sequence[str]) -> tuple[Any, Indices, list[Rejected]]:
     """Rows, their lines and the rejects of the plain lines that have as many fields as there are names."""
-    rows, rows_at = row_schema(TABLE).empty_table(), np.empty(0, dtype=np.int64)
+    rows, rows_at = no_rows(TABLE), np.empty(0, dtype=np.int64)
     if EXPORTED not in names and len(set(names)) == len(names) <= MOST_PLACES:
         places = [Place(name, BY_NAME.get(name), Shape.BARE) for name in names]
         rows, rows_at = read_rows(lines, plain, places, TABLE, delimiter=b" ")
@@ -174,7 +174,7 @@ def _read(lines: Lines, plain: Mask, names: Sequence[str]) -> tuple[Any, Indices
 def _cut_together(lines: Lines, plain: Mask, names: Sequence[str]) -> tuple[Any, Indices, list[Rejected]]:
     """The same, cut by Arrow."""
     if np.count_nonzero(plain) < FEW:
-        return row_schema(TABLE).empty_table(), np.empty(0, dtype=np.int64), []
+        return no_rows(TABLE), np.empty(0, dtype=np.int64), []
     data, at = lines.only(plain), np.flatnonzero(plain)
     if not has_hex(data):
         try:
