@@ -56,8 +56,18 @@ def test_nobody_imports_the_command(path: Path) -> None:
     assert "eastwest" not in imported
 
 
+NEEDED_BY_FEW = ("pandas", "boto3", "streamlit", "pyarrow.dataset", "pydantic")
+
+
 def test_the_command_starts_without_what_few_commands_need() -> None:
-    assert loaded_by("import eastwest", "pandas", "boto3", "streamlit", "pyarrow.dataset") == []
+    assert loaded_by("import eastwest, ingest.cli, queries.cli", *NEEDED_BY_FEW) == []
+
+
+def test_an_ingest_needs_none_of_that_either(tmp_path: Path) -> None:
+    arguments = ["eastwest", "ingest", str(ROOT / "sample_logs"), "--lake", str(tmp_path / "lake")]
+    run = f"import sys, eastwest\nsys.argv, sys.stdout = {arguments!r}, sys.stderr\neastwest.main()"
+
+    assert loaded_by(f"{run}\nsys.stdout = sys.__stdout__", *NEEDED_BY_FEW) == []
 
 
 def test_arrow_takes_lists_without_pandas() -> None:

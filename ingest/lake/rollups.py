@@ -44,7 +44,6 @@ FEEDS = {
 }
 """The source tables that each rollup counts."""
 
-_NO_CONNECTIONS = ALB_CONNECTION.held.empty_table()
 _thread = threading.local()
 
 
@@ -91,8 +90,8 @@ def _count_requests(prepared: Prepared, given: Mapping[Table, pa.Table]) -> dict
     }
     prepared.give({"batch_hours": request_counts.by_hour(requests), "batch_requests": requests.told})
     # Few rows, in the same types whatever else the batch has: statements are kept for the types of requests.
-    connections = given[ALB_CONNECTION].cast(ALB_CONNECTION.held) if ALB_CONNECTION in given else _NO_CONNECTIONS
-    prepared.give({ALB_CONNECTION.name: connections})
+    connections = given[ALB_CONNECTION].cast(ALB_CONNECTION.held) if ALB_CONNECTION in given else None
+    prepared.give({ALB_CONNECTION.name: connections or ALB_CONNECTION.held.empty_table()})
     endpoints = prepared.ask(ENDPOINT_HOURS.name)
     return {**counted, ENDPOINT_HOURS: endpoints.select(ENDPOINT_HOURS.names).cast(ENDPOINT_HOURS.held)}
 
