@@ -32,6 +32,8 @@ FORMATS: tuple[ModuleType, ...] = (
 LOAD_BALANCER: tuple[ModuleType, ...] = (alb_access, alb_connection, alb_health_check)
 """Formats whose lines tell by themselves what they are, and are found in one another's objects."""
 
+_JSON: tuple[ModuleType, ...] = (lattice_access, lattice_resource_access)
+
 __all__ = [
     "FORMATS",
     "LOAD_BALANCER",
@@ -56,6 +58,10 @@ def recognise(key: ObjectKey, text: bytes) -> ModuleType | None:
     The content decides. Where its first line says nothing (it is blank, damaged or without a header), the key does.
     """
     first = first_line(text.removeprefix(b"\xef\xbb\xbf"))
+    # JSON before what is not supported: a key that AWS adds to Lattice's may be called like a load balancer's.
+    for module in _JSON:
+        if module.recognise(first):
+            return module
     if unsupported(first):
         return None
     for module in FORMATS:
@@ -70,6 +76,9 @@ def first_line(text: bytes) -> bytes:
     Line after line, and of the text as it is: 5,000 small files are many.
     """
     at, limit = 0, min(len(text), HEAD)
+    line = text[: text.find(b"\n", 0, limit) + 1]
+    if b"\r" not in line and line.strip():
+        return line[:-1]
     while at < limit:
         end = text.find(b"\n", at, limit) + 1 or limit
         for line in text[at:end].splitlines():

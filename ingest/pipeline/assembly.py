@@ -67,8 +67,8 @@ class _Pending:
     first_lines: list[int] = field(default_factory=list)
     first_offsets: list[int] = field(default_factory=list)
     controls: list[Indices] = field(default_factory=list)
-    is_known_ascii: bool = True
-    is_known_unescaped: bool = True
+    is_ascii: bool = True
+    is_unescaped: bool = True
     size: int = 0
     lines: int = 0
 
@@ -80,8 +80,8 @@ class _Pending:
         self.first_lines.append(first_line)
         self.first_offsets.append(piece.offset)
         self.controls.append(piece.marks.controls + self.size)
-        self.is_known_ascii &= piece.is_known_ascii
-        self.is_known_unescaped &= piece.is_known_unescaped
+        self.is_ascii &= piece.marks.is_ascii
+        self.is_unescaped &= not piece.marks.has_backslash
         self.size += len(piece.data)
         self.lines += count
 
@@ -101,8 +101,8 @@ class _Pending:
             tuple(self.first_lines),
             tuple(self.first_offsets),
             np.concatenate(self.controls),
-            self.is_known_ascii,
-            self.is_known_unescaped,
+            self.is_ascii,
+            self.is_unescaped,
         )
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain, pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,35 +37,19 @@ WRAPPED = 256 << 20
 """Bytes of an envelope that is read whole; Firehose writes at most 128 MiB."""
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     r"""Whole lines, each ended by `\n`; or the beginning of one line that is longer than can be read.
 
-    `line_bytes` is that line's length, else 0. `offset` is where the piece begins in the object's text.
-    `found_marks` are its `scan.marks`, where they are known.
+    `offset` is where the piece begins in the object's text, `marks` are its `scan.marks`. `line_bytes` is the length of
+    a line that is too long, else 0.
     """
 
     data: bytes
     offset: int
+    marks: Marks
     line_bytes: int = 0
-    found_marks: Marks | None = None
-
-    @cached_property
-    def marks(self) -> Marks:
-        """What its text has, looked for once."""
-        return self.found_marks or marks(self.data)
 
     @property
-    def is_known_ascii(self) -> bool:
-        """Whether its text was found to be ASCII; not whether it is."""
-        return self.found_marks is not None and self.found_marks.is_ascii
-
-    @property
-    def is_known_unescaped(self) -> bool:
-        """Whether its text was found to hold no backslash; not whether it does."""
-        return self.found_marks is not None and not self.found_marks.has_backslash
-
-    @cached_property
     def newlines(self) -> Indices:
         """Offsets of the lines' ends."""
         controls = self.marks.controls
@@ -91,7 +75,7 @@ def pieces(body: Body) -> Iterator[Piece | Damage]:
             found = marks(small.data)
             text = unwrap(small.data, found)
             if text is small.data and text.endswith(b"\n") and len(text) <= LONGEST_LINE:
-                yield Piece(text, 0, found_marks=found)
+                yield Piece(text, 0, found)
             else:
                 yield from _lines(text if not text or text.endswith(b"\n") else text + b"\n", 0)
             if small.damage:
@@ -143,7 +127,7 @@ def _cut(parts: Iterable[bytes]) -> Iterator[Piece]:
             overlong += len(part) if newline < 0 else newline
             if newline < 0:
                 continue
-            yield Piece(rest + b"\n", offset, overlong)
+            yield _piece(rest + b"\n", offset, overlong)
             offset += overlong + 1
             rest, overlong, part = b"", 0, part[newline + 1 :]
         data = rest + part
@@ -152,10 +136,8 @@ def _cut(parts: Iterable[bytes]) -> Iterator[Piece]:
         offset, rest = offset + end, data[end:]
         if len(rest) > LONGEST_LINE:
             overlong, rest = len(rest), rest[:KEPT]
-    if overlong:
-        yield Piece(rest + b"\n", offset, overlong)
-    elif rest:
-        yield Piece(rest + b"\n", offset)
+    if overlong or rest:
+        yield _piece(rest + b"\n", offset, overlong)
 
 
 def _lines(text: bytes, offset: int) -> Iterator[Piece]:
@@ -164,21 +146,29 @@ def _lines(text: bytes, offset: int) -> Iterator[Piece]:
     while at < len(text):
         end = len(text) if len(text) - at <= longest else text.rfind(b"\n", at, at + longest) + 1
         if end:
-            yield Piece(text[at:end], offset + at)
+            yield _piece(text[at:end], offset + at)
         else:
             end = text.index(b"\n", at) + 1
-            yield Piece(text[at : at + KEPT] + b"\n", offset + at, end - 1 - at)
+            yield _piece(text[at : at + KEPT] + b"\n", offset + at, end - 1 - at)
         at = end
+
+
+def _piece(data: bytes, offset: int, line_bytes: int = 0) -> Piece:
+    return Piece(data, offset, marks(data), line_bytes)
 
 
 def counted(found: Iterable[Piece | Damage]) -> Iterator[tuple[Piece | Damage, int]]:
     """The pieces with how many lines each has, those of very short lines cut into several."""
     for piece in found:
-        if isinstance(piece, Damage) or len(piece.newlines) <= MOST_LINES:
-            yield piece, 0 if isinstance(piece, Damage) else len(piece.newlines)
+        if isinstance(piece, Damage):
+            yield piece, 0
             continue
-        starts = piece.newlines[MOST_LINES - 1 :: MOST_LINES] + 1
+        newlines = piece.newlines
+        if len(newlines) <= MOST_LINES:
+            yield piece, len(newlines)
+            continue
+        starts = newlines[MOST_LINES - 1 :: MOST_LINES] + 1
         edges = [0, *starts.tolist()]
         for start, end in pairwise([*edges, len(piece.data)] if edges[-1] < len(piece.data) else edges):
-            part = Piece(piece.data[start:end], piece.offset + start)
+            part = _piece(piece.data[start:end], piece.offset + start)
             yield part, len(part.newlines)

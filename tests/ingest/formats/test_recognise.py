@@ -37,6 +37,17 @@ def test_known_and_not_read(name: str) -> None:
     assert recognise(FLOW_KEY, OTHERS[name]) is None
 
 
+def test_a_key_that_aws_adds_may_be_called_like_one_of_another_log() -> None:
+    head = (
+        (GOLDEN / "lattice_access" / "documented.log")
+        .read_bytes()
+        .replace(b"{", b'{"target_group_id":"tg-0a1b2c3d",', 1)
+    )
+    module = recognise(NOWHERE, head)
+    assert module is not None
+    assert module.TABLE.name == "lattice_access"
+
+
 def test_the_content_beats_the_key() -> None:
     module = recognise(FLOW_KEY, (GOLDEN / "alb_access" / "documented.log").read_bytes())
     assert module is not None

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.formats.scan import marks
 from ingest.lake import staging
 from ingest.lake.declarations import LATTICE_ACCESS
 from ingest.lake.rejected import objects_with_rejects
@@ -131,7 +132,7 @@ def test_pieces_of_many_lines_are_cut_at_their_ends(lengths: list[int], most: in
     text = b"".join(b"x" * length + b"\n" for length in lengths)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pieces, "MOST_LINES", most)
-        found = list(counted([Piece(text, offset), Damage("torn", 7)]))
+        found = list(counted([Piece(text, offset, marks(text)), Damage("torn", 7)]))
     assert found.pop() == (Damage("torn", 7), 0)
     at = offset
     for piece, count in found:
