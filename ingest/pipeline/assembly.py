@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import BytesIO
 from types import ModuleType
 
 import numpy as np
@@ -61,7 +62,8 @@ _Numbers = npt.NDArray[np.int32]
 class _Pending:
     """Objects of one format and layout whose lines wait to be parsed together."""
 
-    bodies: list[bytes] = field(default_factory=list)
+    first: bytes = b""
+    gathered: BytesIO | None = None
     keys: list[ObjectKey] = field(default_factory=list)
     line_counts: list[int] = field(default_factory=list)
     first_lines: list[int] = field(default_factory=list)
@@ -74,7 +76,14 @@ class _Pending:
 
     def add(self, key: ObjectKey, piece: Piece, count: int, first_line: int) -> None:
         """One object's piece, after the others."""
-        self.bodies.append(piece.data)
+        if not self.size:
+            self.first = piece.data
+        else:
+            # Copied while it is in the cache, not all of them at the end; a piece that stays alone is not copied.
+            if self.gathered is None:
+                self.gathered = BytesIO()
+                self.gathered.write(self.first)
+            self.gathered.write(piece.data)
         self.keys.append(key)
         self.line_counts.append(count)
         self.first_lines.append(first_line)
@@ -94,7 +103,7 @@ class _Pending:
     def block(self, layout: str) -> Block:
         """All of them, back to back."""
         return Block(
-            b"".join(self.bodies),
+            self.gathered.getvalue() if self.gathered else self.first,
             self.keys,
             self.line_counts,
             layout,
