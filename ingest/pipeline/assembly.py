@@ -14,7 +14,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from io import BytesIO
 from types import ModuleType
 
 import numpy as np
@@ -62,8 +61,7 @@ _Numbers = npt.NDArray[np.int32]
 class _Pending:
     """Objects of one format and layout whose lines wait to be parsed together."""
 
-    first: bytes = b""
-    gathered: BytesIO | None = None
+    bodies: list[bytes] = field(default_factory=list)
     keys: list[ObjectKey] = field(default_factory=list)
     line_counts: list[int] = field(default_factory=list)
     first_lines: list[int] = field(default_factory=list)
@@ -76,14 +74,7 @@ class _Pending:
 
     def add(self, key: ObjectKey, piece: Piece, count: int, first_line: int) -> None:
         """One object's piece, after the others."""
-        if not self.size:
-            self.first = piece.data
-        else:
-            # Copied while it is in the cache, not all of them at the end; a piece that stays alone is not copied.
-            if self.gathered is None:
-                self.gathered = BytesIO()
-                self.gathered.write(self.first)
-            self.gathered.write(piece.data)
+        self.bodies.append(piece.data)
         self.keys.append(key)
         self.line_counts.append(count)
         self.first_lines.append(first_line)
@@ -103,7 +94,7 @@ class _Pending:
     def block(self, layout: str) -> Block:
         """All of them, back to back."""
         return Block(
-            self.gathered.getvalue() if self.gathered else self.first,
+            b"".join(self.bodies),
             self.keys,
             self.line_counts,
             layout,
