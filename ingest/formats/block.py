@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.formats.object_key import ObjectKey
-from ingest.formats.scan import marks
+from ingest.formats.scan import Marks, marks
 
 Indices = npt.NDArray[np.int64]
 
@@ -46,35 +46,48 @@ class Rejected:
 class Block:
     r"""Whole lines of one or more objects of one layout.
 
-    `data` holds the lines, each ended by `\n`; `keys[i]` is the key of the i-th object and `line_counts[i]` how many of
-    the lines are its own. `layout` is what the format's `layout` function said of them all. Of an object that is read
-    in pieces, `first_lines[i]` and `first_offsets[i]` say where the piece begins: the number of its first line, and its
-    first byte; without them every object begins at line 1 and byte 0. `found_controls` are `controls`, where they
-    are known already; `is_known_ascii` says that the text was found to be ASCII, `is_known_unescaped` that no backslash
-    was found in it.
+    `text` holds the lines, each ended by `\n`, in one part or in several of whole lines; `keys[i]` is the key of the
+    i-th object and `line_counts[i]` how many of the lines are its own. `layout` is what the format's `layout` function
+    said of them all. Of an object that is read in pieces, `first_lines[i]` and `first_offsets[i]` say where the piece
+    begins: the number of its first line, and its first byte; without them every object begins at line 1 and byte 0.
+    `found_marks` are `marks`, where they are known already.
     """
 
-    data: bytes
+    text: bytes | Sequence[bytes]
     keys: Sequence[ObjectKey]
     line_counts: Sequence[int]
     layout: str
     first_lines: Sequence[int] = ()
     first_offsets: Sequence[int] = ()
-    found_controls: Indices | None = None
-    is_known_ascii: bool = False
-    is_known_unescaped: bool = False
+    found_marks: Marks | None = None
 
     @cached_property
-    def controls(self) -> Indices:
-        """Offsets of the control characters, newlines among them."""
-        known = self.found_controls
-        return marks(self.data).controls if known is None else known
+    def parts(self) -> Sequence[bytes]:
+        """The text as it came."""
+        return (self.text,) if isinstance(self.text, bytes) else self.text
+
+    @cached_property
+    def data(self) -> bytes:
+        """The text in one piece: a copy, of which most blocks have no need."""
+        return self.text if isinstance(self.text, bytes) else b"".join(self.text)
+
+    @cached_property
+    def part_ends(self) -> Indices:
+        """Offset just after each part."""
+        return np.cumsum([len(part) for part in self.parts], dtype=np.int64)
+
+    @cached_property
+    def marks(self) -> Marks:
+        """Where its control characters are, and what else decides how it is read."""
+        return self.found_marks or marks(self.data)
 
     @cached_property
     def ends(self) -> Indices:
         """Offset just after each line's newline."""
-        newlines = np.frombuffer(self.data, dtype=np.uint8)[self.controls] == ord("\n")
-        found: Indices = (self.controls if newlines.all() else self.controls[newlines]) + 1
+        controls = self.marks.controls
+        if not self.marks.are_newlines:
+            controls = controls[np.frombuffer(self.data, dtype=np.uint8)[controls] == ord("\n")]
+        found: Indices = controls + 1
         if len(found) != len(self):
             raise ValueError(f"block says {len(self)} lines and holds {len(found)}")
         return found
@@ -104,7 +117,10 @@ class Block:
 
     def line(self, at: int) -> bytes:
         r"""A line's bytes, without its end (`\n` or `\r\n`)."""
-        return self.data[self.start(at) : int(self.ends[at])].rstrip(b"\r\n")
+        start = self.start(at)
+        part = int(np.searchsorted(self.part_ends, start, side="right"))
+        begin = int(self.part_ends[part - 1]) if part else 0
+        return self.parts[part][start - begin : int(self.ends[at]) - begin].rstrip(b"\r\n")
 
     def offset(self, at: int) -> int:
         """Offset of a line within its own (decompressed) object."""

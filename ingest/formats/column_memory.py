@@ -119,13 +119,13 @@ class Filled:
         """Where the structures begin."""
         return self.told.ctypes.data
 
-    def arrays(self, rows: int, data: bytes, library: ctypes.CDLL) -> list[Any]:
-        """The columns' first rows as Arrow arrays, in order; the texts are those of the data that was read."""
+    def arrays(self, rows: int, library: ctypes.CDLL) -> list[Any]:
+        """The columns' first rows as Arrow arrays, in order; what was read has to be there still."""
         counts = np.where(self._is_text, rows, self.told["count"])
         has_texts = self._is_text | self._is_dictionary
         packed, (offsets, texts) = _placed(4 * (counts + 1) * has_texts, self.told["length"] * has_texts)
         library.eastwest_pack(
-            data, len(self.told), self.address, rows, packed.address, offsets.ctypes.data, texts.ctypes.data
+            len(self.told), self.address, rows, packed.address, offsets.ctypes.data, texts.ctypes.data
         )
         found = []
         columns = zip(

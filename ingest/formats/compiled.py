@@ -26,9 +26,9 @@ def library() -> ctypes.CDLL | None:
     if of != digest:
         return None
     bytes_, pointer, long = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64
-    found.eastwest_read.argtypes = [bytes_, pointer, pointer, long, pointer, long, pointer, long, pointer]
+    found.eastwest_read.argtypes = [pointer, pointer, pointer, pointer, long, pointer, long, pointer, long, pointer]
     found.eastwest_read.restype = long
-    found.eastwest_pack.argtypes = [bytes_, long, pointer, long, pointer, pointer, pointer]
+    found.eastwest_pack.argtypes = [long, pointer, long, pointer, pointer, pointer]
     found.eastwest_pack.restype = None
     found.eastwest_marks.argtypes = [bytes_, long, pointer, long, pointer]
     found.eastwest_marks.restype = long

@@ -1,7 +1,7 @@
 /* Reads the plain lines of one form straight into typed columns, in one pass over the bytes.
  *
  * Promises: a line becomes a row only when every byte of it is accounted for by the form and every value is one that the
- * careful parser would read the same way; any other line is left alone. Nothing outside `data` is read, and nothing
+ * careful parser would read the same way; any other line is left alone. Nothing outside the parts is read, and nothing
  * outside the arrays it is given is written: it takes no memory of its own.
  *
  * Whoever calls knows that each wanted line is ASCII or valid UTF-8, holds no control character and ends with a newline.
@@ -24,7 +24,7 @@ enum shape { BARE, ENCLOSED, EITHER, NUMBER };              /* where a value end
 enum parts { WHOLE, ADDRESS_PORT, REQUEST };                /* into which columns it goes */
 enum kind { TEXT, DICTIONARY, INT32, INT64, REAL, SECONDS, TIME, EPOCH };  /* as what it is kept */
 
-struct text { int64_t start, length; };                     /* a piece of `data`; no length where there is none */
+struct text { const uint8_t *start; int64_t length; };      /* a piece of what is read; no length where there is none */
 
 struct column {
     int32_t kind;
@@ -134,37 +134,37 @@ static int64_t slot_of(const struct column *column, uint32_t hash, int64_t at) {
     return at;
 }
 
-static void grow(struct column *column, const uint8_t *data, uint64_t seed) {
+static void grow(struct column *column, uint64_t seed) {
     clear(column, 2 * column->size);
     for (int64_t entry = 0; entry < column->count; entry++) {
         struct text text = column->entries[entry];
-        uint32_t hash = hash_of(data + text.start, text.length, seed);
+        uint32_t hash = hash_of(text.start, text.length, seed);
         int64_t at = slot_of(column, hash, hash);
         while (column->slots[at]) at = slot_of(column, hash, at + 1);
         column->slots[at] = (uint64_t)hash << 32 | (uint64_t)(entry + 1);
     }
 }
 
-static int is_entry(const struct column *column, const uint8_t *data, int64_t entry, struct text text) {
+static int is_entry(const struct column *column, int64_t entry, struct text text) {
     struct text known = column->entries[entry];
-    return known.length == text.length && are_same(data + known.start, data + text.start, text.length);
+    return known.length == text.length && are_same(known.start, text.start, text.length);
 }
 
 /* The number of a text in the column's dictionary, which it joins if it is new. */
-static int32_t number_of(struct column *column, const uint8_t *data, struct text text, uint64_t seed) {
-    if (column->count && is_entry(column, data, column->last, text)) return (int32_t)column->last;
-    uint32_t hash = hash_of(data + text.start, text.length, seed);
+static int32_t number_of(struct column *column, struct text text, uint64_t seed) {
+    if (column->count && is_entry(column, column->last, text)) return (int32_t)column->last;
+    uint32_t hash = hash_of(text.start, text.length, seed);
     int64_t at = slot_of(column, hash, hash);
     for (; column->slots[at]; at = slot_of(column, hash, at + 1)) {
         int64_t entry = (int64_t)(uint32_t)column->slots[at] - 1;
-        if (!is_entry(column, data, entry, text)) continue;
+        if (!is_entry(column, entry, text)) continue;
         column->last = entry;
         return (int32_t)entry;
     }
     column->last = column->count++;
     column->entries[column->last] = text;
     column->slots[at] = (uint64_t)hash << 32 | (uint64_t)column->count;
-    if (2 * column->count > column->size) grow(column, data, seed);
+    if (2 * column->count > column->size) grow(column, seed);
     return (int32_t)column->last;
 }
 
@@ -256,8 +256,8 @@ static void keep_nothing(struct column *column, int64_t row) {
 }
 
 /* Keep a value in a column; 0 when it is none that is known to be read so. `valid` is 1 until it is NULL. */
-static int keep(struct column *column, const uint8_t *data, int64_t start, int64_t length, int64_t row, uint64_t seed) {
-    const uint8_t *text = data + start, *end = text + length;
+static int keep(struct column *column, const uint8_t *text, int64_t length, int64_t row, uint64_t seed) {
+    const uint8_t *end = text + length;
     int64_t number = 0;
     double real = 0;
     if (is_nothing(text, length)) {
@@ -266,10 +266,10 @@ static int keep(struct column *column, const uint8_t *data, int64_t start, int64
     }
     switch (column->kind) {
     case TEXT:
-        ((struct text *)column->values)[row] = (struct text){start, length};
+        ((struct text *)column->values)[row] = (struct text){text, length};
         break;
     case DICTIONARY:
-        ((int32_t *)column->values)[row] = number_of(column, data, (struct text){start, length}, seed);
+        ((int32_t *)column->values)[row] = number_of(column, (struct text){text, length}, seed);
         break;
     case INT32: case INT64: case EPOCH:
         if (!whole_number(text, end, &number) || number < column->least || number > column->most) return 0;
@@ -297,37 +297,35 @@ static int is_of_address(uint8_t byte) {
     return (uint8_t)(byte - '0') <= ':' - '0' || byte == '.' || (uint8_t)((byte | 32) - 'a') < 6;
 }
 
-static int keep_address_port(struct column *columns, const uint8_t *data, int64_t start, int64_t length, int64_t row,
-                             uint64_t seed) {
+static int keep_address_port(struct column *columns, const uint8_t *text, int64_t length, int64_t row, uint64_t seed) {
     int64_t colon = length - 1;
-    if (is_nothing(data + start, length))
-        return keep(&columns[0], data, start, length, row, seed) && keep(&columns[1], data, start, length, row, seed);
-    while (colon > 0 && data[start + colon] != ':') colon--;
-    if (colon < 1 || length - colon - 1 < 1 || length - colon - 1 > 5 || !is_digit(data[start + colon + 1])) return 0;
+    if (is_nothing(text, length))
+        return keep(&columns[0], text, length, row, seed) && keep(&columns[1], text, length, row, seed);
+    while (colon > 0 && text[colon] != ':') colon--;
+    if (colon < 1 || length - colon - 1 < 1 || length - colon - 1 > 5 || !is_digit(text[colon + 1])) return 0;
     for (int64_t i = 0; i < colon; i++)
-        if (!is_of_address(data[start + i])) return 0;
-    return keep(&columns[0], data, start, colon, row, seed)
-        && keep(&columns[1], data, start + colon + 1, length - colon - 1, row, seed);
+        if (!is_of_address(text[i])) return 0;
+    return keep(&columns[0], text, colon, row, seed)
+        && keep(&columns[1], text + colon + 1, length - colon - 1, row, seed);
 }
 
 /* Method, URL and protocol, between which stand two spaces; there are no others. */
-static int keep_request(struct column *columns, const uint8_t *data, int64_t start, int64_t length, int64_t row,
-                        uint64_t seed) {
+static int keep_request(struct column *columns, const uint8_t *text, int64_t length, int64_t row, uint64_t seed) {
     int64_t spaces[2] = {0, 0}, count = 0;
-    if (is_nothing(data + start, length)) {
+    if (is_nothing(text, length)) {
         for (int i = 0; i < 3; i++)
-            if (!keep(&columns[i], data, start, length, row, seed)) return 0;
+            if (!keep(&columns[i], text, length, row, seed)) return 0;
         return 1;
     }
     for (int64_t i = 0; i < length; i++) {
-        if (data[start + i] != ' ') continue;
+        if (text[i] != ' ') continue;
         if (count == 2) return 0;
         spaces[count++] = i;
     }
     if (count != 2 || spaces[1] + 1 == length) return 0;
-    return keep(&columns[0], data, start, spaces[0], row, seed)
-        && keep(&columns[1], data, start + spaces[0] + 1, spaces[1] - spaces[0] - 1, row, seed)
-        && keep(&columns[2], data, start + spaces[1] + 1, length - spaces[1] - 1, row, seed);
+    return keep(&columns[0], text, spaces[0], row, seed)
+        && keep(&columns[1], text + spaces[0] + 1, spaces[1] - spaces[0] - 1, row, seed)
+        && keep(&columns[2], text + spaces[1] + 1, length - spaces[1] - 1, row, seed);
 }
 
 /* As memchr says, without a call for most values, which are short. */
@@ -360,12 +358,11 @@ static int starts_with(const uint8_t *at, const uint8_t *end, const uint8_t *tex
     return end - at >= length && are_same(at, text, length);
 }
 
-static int keep_parts(const struct field *field, const uint8_t *data, int64_t start, int64_t length, int64_t row,
-                      uint64_t seed) {
+static int keep_parts(const struct field *field, const uint8_t *text, int64_t length, int64_t row, uint64_t seed) {
     switch (field->parts) {
-    case ADDRESS_PORT: return keep_address_port(field->columns, data, start, length, row, seed);
-    case REQUEST: return keep_request(field->columns, data, start, length, row, seed);
-    default: return keep(field->columns, data, start, length, row, seed);
+    case ADDRESS_PORT: return keep_address_port(field->columns, text, length, row, seed);
+    case REQUEST: return keep_request(field->columns, text, length, row, seed);
+    default: return keep(field->columns, text, length, row, seed);
     }
 }
 
@@ -379,7 +376,7 @@ static struct field as_written(const struct field *either, const uint8_t *at, co
     return written;
 }
 
-static int read_line(struct form *form, const uint8_t *data, const uint8_t *at, const uint8_t *end, int64_t row) {
+static int read_line(struct form *form, const uint8_t *at, const uint8_t *end, int64_t row) {
     struct field written;
     for (int64_t i = 0; i < form->fields; i++) {
         const struct field *field = &form->field[i];
@@ -391,7 +388,7 @@ static int read_line(struct form *form, const uint8_t *data, const uint8_t *at, 
         at += field->before_length;
         const uint8_t *value_end = end_of(at, end, field->shape, form);
         if (!value_end || !starts_with(value_end, end, field->after, field->after_length)) return 0;
-        if (!keep_parts(field, data, at - data, value_end - at, row, form->seed)) return 0;
+        if (!keep_parts(field, at, value_end - at, row, form->seed)) return 0;
         at = value_end + field->after_length;
         if (i + 1 < form->fields) {
             if (at == end || *at != form->delimiter) return 0;
@@ -411,12 +408,12 @@ static void measure(struct column *column, int64_t rows) {
     for (int64_t i = 0; i < count; i++) column->length += texts[i].length;
 }
 
-/* Rows of the wanted ones of `count` lines, of which `ends` are the offsets behind their newlines; how many rows there
- * are. `at` gets the line of each. All arrays have room for `room` rows, as many as lines are wanted, and nothing in them as
+/* Rows of the wanted ones of `count` lines, which lie back to back in parts of whole lines: `ends` are the offsets behind
+ * their newlines, `part_ends` those behind the parts. How many rows there are. `at` gets the line of each. All arrays have room for `room` rows, as many as lines are wanted, and nothing in them as
  * given means anything; slots are a power of two, at least twice as many and FIRST_SLOTS. */
-int64_t eastwest_read(const uint8_t *data, const int64_t *ends, const uint8_t *wanted, int64_t count, struct form *form,
-                      int64_t columns, struct column *column, int64_t room, int64_t *at) {
-    int64_t rows = 0;
+int64_t eastwest_read(const uint8_t *const *parts, const int64_t *part_ends, const int64_t *ends, const uint8_t *wanted,
+                      int64_t count, struct form *form, int64_t columns, struct column *column, int64_t room, int64_t *at) {
+    int64_t rows = 0, part = 0, begin = 0;
     for (int64_t i = 0; i < columns; i++) {
         column[i].count = 0;
         memset(column[i].valid, 1, (size_t)room);
@@ -425,7 +422,9 @@ int64_t eastwest_read(const uint8_t *data, const int64_t *ends, const uint8_t *w
     for (int64_t i = 0; i < count; i++) {
         int64_t start = i ? ends[i - 1] : 0;
         if (!wanted[i]) continue;
-        if (read_line(form, data, data + start, data + ends[i] - 1, rows)) at[rows++] = i;
+        while (start >= part_ends[part]) begin = part_ends[part++];
+        const uint8_t *line = parts[part] + (start - begin);
+        if (read_line(form, line, line + (ends[i] - 1 - start), rows)) at[rows++] = i;
         else for (int64_t c = 0; c < columns; c++) column[c].valid[rows] = 1;
     }
     for (int64_t i = 0; i < columns; i++) measure(&column[i], rows);
@@ -433,23 +432,23 @@ int64_t eastwest_read(const uint8_t *data, const int64_t *ends, const uint8_t *w
 }
 
 /* Texts back to back, as Arrow keeps them; `offsets` has room for one more than there are texts. */
-static void pack(const uint8_t *data, const struct text *texts, int64_t count, int32_t *offsets, uint8_t *packed) {
+static void pack(const struct text *texts, int64_t count, int32_t *offsets, uint8_t *packed) {
     int64_t length = 0;
     for (int64_t i = 0; i < count; i++) {
         offsets[i] = (int32_t)length;
-        memcpy(packed + length, data + texts[i].start, (size_t)texts[i].length);
+        if (texts[i].length) memcpy(packed + length, texts[i].start, (size_t)texts[i].length);
         length += texts[i].length;
     }
     offsets[count] = (int32_t)length;
 }
 
 /* The texts of those columns that have any, each at its place in `into`: their offsets, and the texts themselves. */
-void eastwest_pack(const uint8_t *data, int64_t columns, const struct column *column, int64_t rows, uint8_t *into,
-                   const int64_t *offsets, const int64_t *texts) {
+void eastwest_pack(int64_t columns, const struct column *column, int64_t rows, uint8_t *into, const int64_t *offsets,
+                   const int64_t *texts) {
     for (int64_t i = 0; i < columns; i++) {
         int32_t *to = (int32_t *)(void *)(into + offsets[i]);
-        if (column[i].kind == TEXT) pack(data, column[i].values, rows, to, into + texts[i]);
-        if (column[i].kind == DICTIONARY) pack(data, column[i].entries, column[i].count, to, into + texts[i]);
+        if (column[i].kind == TEXT) pack(column[i].values, rows, to, into + texts[i]);
+        if (column[i].kind == DICTIONARY) pack(column[i].entries, column[i].count, to, into + texts[i]);
     }
 }
 

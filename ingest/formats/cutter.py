@@ -128,7 +128,7 @@ def read_rows(
     if (
         library is None
         or not room
-        or len(lines.data) > _MOST_BYTES
+        or int(lines.part_ends[-1]) > _MOST_BYTES
         or len(places) > MOST_PLACES
         or any(place.compiled is None for place in places)
         or not any(place.field and table.time in place.columns for place in places)
@@ -140,11 +140,12 @@ def read_rows(
     form = _Form(delimiter[0], quote[0], may_be_empty, len(fields), fields.ctypes.data, _SEED)
     at, ends = np.empty(room, dtype=np.int64), np.ascontiguousarray(lines.ends, dtype=np.int64)
     mask = np.ascontiguousarray(wanted, dtype=np.bool_)
+    parts, part_ends = (ctypes.c_char_p * len(lines.parts))(*lines.parts), np.ascontiguousarray(lines.part_ends)
     rows = library.eastwest_read(
-        lines.data, ends.ctypes.data, mask.ctypes.data, len(lines), ctypes.byref(form), len(filled.told),
-        filled.address, room, at.ctypes.data,
+        parts, part_ends.ctypes.data, ends.ctypes.data, mask.ctypes.data, len(lines), ctypes.byref(form),
+        len(filled.told), filled.address, room, at.ctypes.data,
     )  # fmt: skip
-    read = iter(filled.arrays(rows, lines.data, library))
+    read = iter(filled.arrays(rows, library))
     arrays, unknown = dict[str, Any](), dict[str, Any]()
     for place in places:
         # A key that is no field may be called like a column.

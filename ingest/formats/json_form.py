@@ -126,10 +126,26 @@ def _forms(lines: Lines, plain: Mask) -> Iterator[tuple[tuple[Cell, ...], Mask]]
         if np.count_nonzero(left) < FEW:
             return
         first = int(left.argmax())
-        form = form_of(lines.data[lines.starts[first] : lines.ends[first] - 1])
+        if not _is_braced(lines.block.line(first)):
+            # Lines that are cut off are no form, however many come first.
+            left &= with_braces(lines)
+            if np.count_nonzero(left) < FEW:
+                return
+            first = int(left.argmax())
+        form = form_of(lines.block.line(first))
         if form is not None:
             yield form, left
         left[first] = False
+
+
+def with_braces(lines: Lines) -> Mask:
+    """The lines that begin and end as an object does: most of what is no JSON is cut off somewhere."""
+    braces: Mask = (lines.bytes[lines.starts] == ord("{")) & (lines.bytes[lines.ends - 2] == ord("}"))
+    return braces
+
+
+def _is_braced(line: bytes) -> bool:
+    return line.startswith(b"{") and line.endswith(b"}")
 
 
 def _texts(form: Sequence[Cell], at: Indices, cut: Mapping[str, Any], repeating: Collection[str]) -> Texts:

@@ -63,12 +63,13 @@ def parse_json(block: Block, fields: Sequence[Field], table: Table, *, careful: 
     lines = Lines(block)
     rows, at, rejects = no_rows(table), np.empty(0, dtype=np.int64), list[Rejected]()
     left = ~lines.blank
-    if not careful:
-        plain = left & ~lines.odd & _with_braces(lines)
-        for more, more_at in json_form.read(lines, plain, fields, table):
-            left[more_at] = False
-            rows, at, rejects = in_order(rows, at, more, more_at, rejects)
-        for texts in json_form.cut(lines, plain & left, repeating(fields, table)):
+    plain = left & ~lines.odd
+    for more, more_at in () if careful else json_form.read(lines, plain, fields, table):
+        left[more_at] = False
+        rows, at, rejects = in_order(rows, at, more, more_at, rejects)
+    if left.any() and not careful:
+        plain &= left & json_form.with_braces(lines)
+        for texts in json_form.cut(lines, plain, repeating(fields, table)):
             left[texts.at] = False
             more, more_at, more_rejects = typed(texts, fields, table)
             rows, at, rejects = in_order(rows, at, more, more_at, rejects + more_rejects)
@@ -108,12 +109,6 @@ def _more_keys(lines: Lines, left: Mask, keys: set[str]) -> set[str]:
             continue
     new = {key for key, _ in found.most_common(NEW_KEYS)}
     return keys | new if new else set()
-
-
-def _with_braces(lines: Lines) -> Mask:
-    """The lines that begin and end as an object does: most of what is no JSON is cut off somewhere."""
-    braces: Mask = (lines.bytes[lines.starts] == ord("{")) & (lines.bytes[lines.ends - 2] == ord("}"))
-    return braces
 
 
 def _read(lines: Lines, plain: Mask, keys: Sequence[str]) -> Iterable[Texts]:

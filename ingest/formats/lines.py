@@ -13,29 +13,39 @@ import numpy.typing as npt
 
 from ingest.formats.arrow import ArrowInvalidError, pa
 from ingest.formats.block import Block, Indices, Reason, Rejected
-from ingest.formats.scan import find, positions
+from ingest.formats.scan import Bytes, find, positions
 
 Mask = npt.NDArray[np.bool_]
+Text = bytes
 BOM = b"\xef\xbb\xbf"
 
 
 class Lines:
     r"""The lines of a block with `\n` as their only end.
 
-    `data`, its `bytes` and `ends` are the block's, but for `\r\n` read as `\n`; `odd` marks the lines that a fast
-    reader would misread.
+    `data`, its `parts`, its `bytes` and `ends` are the block's, but for `\r\n` read as `\n`; `odd` marks the lines that
+    a fast reader would misread. Who needs no more than the parts leaves them as they are.
     """
 
     def __init__(self, block: Block) -> None:
         self.block = block
-        self.data = block.data
         self.ends = block.ends
-        self.bytes = np.frombuffer(self.data, dtype=np.uint8)
+        self.parts, self.part_ends = block.parts, block.part_ends
         self.odd = np.zeros(len(block), dtype=np.bool_)
-        if len(block.controls) > len(block):
+        if not block.marks.are_newlines:
             self._mark_controls()
-        if not (block.is_known_ascii or self.data.isascii()):
+        if not block.marks.is_ascii:
             self._mark_not_utf8()
+
+    @cached_property
+    def data(self) -> Text:
+        """All lines, in one piece."""
+        return self.block.data
+
+    @cached_property
+    def bytes(self) -> Bytes:
+        """Their bytes as an array."""
+        return np.frombuffer(self.data, dtype=np.uint8)
 
     @cached_property
     def starts(self) -> Indices:
@@ -51,7 +61,7 @@ class Lines:
     @cached_property
     def has_backslash(self) -> bool:
         """Whether there is one anywhere."""
-        return not self.block.is_known_unescaped and b"\\" in self.data
+        return self.block.marks.has_backslash
 
     @cached_property
     def longest(self) -> int:
@@ -71,7 +81,7 @@ class Lines:
         mask[self.at(offsets)] = True
         return mask
 
-    def only(self, mask: Mask) -> bytes:
+    def only(self, mask: Mask) -> Text:
         """The bytes of the lines that the mask says."""
         if mask.all():
             return self.data
@@ -93,8 +103,8 @@ class Lines:
     def _mark_controls(self) -> None:
         if b"\r\n" in self.data:
             self.data = self.data.replace(b"\r\n", b"\n")
-            self.bytes = np.frombuffer(self.data, dtype=np.uint8)
             self.ends = positions(self.bytes, 10) + 1
+            self.parts, self.part_ends = (self.data,), self.ends[-1:]
         self.odd |= self.mask(np.flatnonzero((self.bytes < 32) & (self.bytes != 10)))
 
     def _mark_not_utf8(self) -> None:

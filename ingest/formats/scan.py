@@ -7,7 +7,7 @@ windows that stay in the cache the same search takes a third of the time.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -91,6 +91,18 @@ def marks(text: bytes) -> Marks:
         are_newlines=not bits & _OTHERS,
         is_joined=bool(bits & _JOINED),
         has_backslash=bool(bits & _BACKSLASH),
+    )
+
+
+def joined(found: Sequence[Marks], lengths: Sequence[int]) -> Marks:
+    """The marks of texts of these lengths back to back, each of whole lines."""
+    begins = np.cumsum(lengths) - lengths
+    return Marks(
+        np.concatenate([each.controls for each in found]) + np.repeat(begins, [len(each.controls) for each in found]),
+        is_ascii=all(each.is_ascii for each in found),
+        are_newlines=all(each.are_newlines for each in found),
+        is_joined=any(each.is_joined for each in found),
+        has_backslash=any(each.has_backslash for each in found),
     )
 
 

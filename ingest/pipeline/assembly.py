@@ -22,8 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest import formats
-from ingest.formats.block import Block, Indices, Reason, Rejected
+from ingest.formats.block import Block, Reason, Rejected
 from ingest.formats.object_key import ObjectKey, parse_key
+from ingest.formats.scan import Marks, joined
 from ingest.lake.declarations import REJECTS, VPC_FLOW
 from ingest.lake.groups import Groups
 from ingest.lake.schema import Table
@@ -66,9 +67,7 @@ class _Pending:
     line_counts: list[int] = field(default_factory=list)
     first_lines: list[int] = field(default_factory=list)
     first_offsets: list[int] = field(default_factory=list)
-    controls: list[Indices] = field(default_factory=list)
-    is_ascii: bool = True
-    is_unescaped: bool = True
+    marks: list[Marks] = field(default_factory=list)
     size: int = 0
     lines: int = 0
 
@@ -79,9 +78,7 @@ class _Pending:
         self.line_counts.append(count)
         self.first_lines.append(first_line)
         self.first_offsets.append(piece.offset)
-        self.controls.append(piece.marks.controls + self.size)
-        self.is_ascii &= piece.marks.is_ascii
-        self.is_unescaped &= not piece.marks.has_backslash
+        self.marks.append(piece.marks)
         self.size += len(piece.data)
         self.lines += count
 
@@ -94,15 +91,13 @@ class _Pending:
     def block(self, layout: str) -> Block:
         """All of them, back to back."""
         return Block(
-            b"".join(self.bodies),
+            self.bodies,
             self.keys,
             self.line_counts,
             layout,
             tuple(self.first_lines),
             tuple(self.first_offsets),
-            np.concatenate(self.controls),
-            self.is_ascii,
-            self.is_unescaped,
+            joined(self.marks, [len(body) for body in self.bodies]),
         )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -88,11 +90,14 @@ KEY = ObjectKey("AWSLogs/x")
 
 
 def block_of(lines: list[bytes], layout: str, objects: int = 1) -> Block:
+    """The lines as so many objects, each a part of the block's text."""
     data = b"".join(line + b"\n" for line in lines)
-    count = data.count(b"\n")
-    counts = [count // objects] * objects
-    counts[-1] += count - sum(counts)
-    return Block(data, [KEY] * objects, counts, layout)
+    ended = re.findall(rb"[^\n]*\n", data)
+    counts = [len(ended) // objects] * objects
+    counts[-1] += len(ended) - sum(counts)
+    taken = iter(ended)
+    parts = [b"".join(islice(taken, count)) for count in counts]
+    return Block(parts if objects > 1 else data, [KEY] * objects, counts, layout)
 
 
 def outcome(parsed: Parsed) -> tuple[Any, ...]:
