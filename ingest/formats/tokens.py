@@ -8,7 +8,6 @@ before that, by the compiled reader where there is one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -103,18 +102,16 @@ def tokens(line: str) -> list[str]:
         at = end + 1
 
 
-_REGULAR = re.compile(r'(?:"[^"]*"|[^" ]*)(?: (?:"[^"]*"|[^" ]*))*')
-"""A line whose quotes all stand around a field, and none in one."""
-
-
 def count_tokens(line: bytes) -> str:
     """How many fields a line has, as a block's layout; empty when that cannot be told."""
-    text = line.decode("utf-8", "replace").rstrip("\r\n")
-    if _REGULAR.fullmatch(text):
-        # Asked of every object: a quarter of the time that it takes to cut them.
-        return str(1 + sum(part.count(" ") for part in text.split('"')[::2]))
+    line = line.rstrip(b"\r\n")
+    pieces = line.split(b'"')
+    # What is in quotes left out, one quote in its place. Asked of every object: cutting takes twenty times as long.
+    outside, quoted = b" %b " % b'"'.join(pieces[::2]), len(pieces) // 2
+    if len(pieces) % 2 and outside.count(b' "') == quoted == outside.count(b'" '):
+        return str(outside.count(b" ") - 1)
     try:
-        return str(len(tokens(text)))
+        return str(len(tokens(line.decode("utf-8", "replace"))))
     except ValueError:
         return ""
 
