@@ -10,8 +10,9 @@ from typing import Any
 import obstore
 import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
-from ingest.lake import compaction, rebuilding, seeding, verification
+from ingest.lake import compaction, rebuilding, seeding, tables, verification
 from ingest.lake.declarations import CALL_MINUTES, EDGE_HOURS, EDGE_LATENCY_HOURS, ROLLUPS
 from ingest.lake.rebuilding import merge
 from ingest.lake.schema import Table
@@ -76,6 +77,26 @@ def test_the_next_ingest_makes_them_complete(logs: Path, tmp_path: Path) -> None
     assert counts == lakes.counts(lakes.ingested(logs, tmp_path / "whole"))
     assert (counts["edge_hours"], counts["edge_latency_hours"]) == (12, 12)
     assert list(verification.verify(lake)) == []
+
+
+def test_in_a_new_lake_there_is_nothing_to_add_up(logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they add up is made a moment before them, and empty."""
+
+    def refuse(*arguments: object) -> None:
+        raise AssertionError(arguments)
+
+    monkeypatch.setattr(tables, "seed", refuse)
+    lake = lakes.ingested(logs, tmp_path / "lake")
+    assert (lakes.counts(lake)["edge_hours"], lakes.counts(lake)["edge_latency_hours"]) == (9, 9)
+
+
+def test_what_was_there_from_the_first_version_on_is_added_up(logs: Path, tmp_path: Path) -> None:
+    lake = older(lakes.ingested(logs, tmp_path / "lake"))
+    counted = rows(lake, CALL_MINUTES)
+    shutil.rmtree(Path(lake.uri) / CALL_MINUTES.name)
+    write_deltalake(lake.table_uri(CALL_MINUTES), counted, partition_by=["day"])
+    assert lake.create(EDGE_HOURS).version() == 0
+    assert rows(lake, EDGE_HOURS).column("requests").to_pylist() == [9]
 
 
 def test_rebuilding_makes_them_too(logs: Path, tmp_path: Path) -> None:
