@@ -31,6 +31,8 @@ MOST_PLACES = 100
 """More fields than AWS will ever write in a line; each takes memory, whatever is in it."""
 
 _MOST_BYTES = 2**31 - 1
+_LARGEST_FORM = 16 << 10
+"""Bytes of names and punctuation of a form that is remembered: AWS's longest has a tenth of it."""
 
 
 class Shape(IntEnum):
@@ -134,7 +136,9 @@ def read_rows(
         or not any(place.field and table.time in place.columns for place in places)
     ):
         return no_rows(table), np.empty(0, dtype=np.int64)
-    declared = _declared(tuple(places), table)
+    size = sum(len(place.name) + len(place.before) + len(place.after) for place in places)
+    # A line may have a key of megabytes: what it asks for is not kept.
+    declared = (_declared if size <= _LARGEST_FORM else _declared.__wrapped__)(tuple(places), table)
     filled, fields = Filled(declared.columns, room), declared.fields.copy()
     fields["columns"] += np.uint64(filled.address)
     form = _Form(delimiter[0], quote[0], may_be_empty, len(fields), fields.ctypes.data, _SEED)

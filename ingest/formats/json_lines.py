@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,8 +55,14 @@ def endpoints(fields: Sequence[Field]) -> tuple[Field, ...]:
 
 
 def has_keys(line: bytes, *keys: str) -> bool:
-    """Whether a line begins a JSON object and speaks of those keys; it need not be whole."""
-    return line.lstrip().startswith(b"{") and all(f'"{key}"'.encode() in line for key in keys)
+    """Whether a line begins a JSON object that has those keys; it need not be whole."""
+    return line.lstrip().startswith(b"{") and all(_key(key).search(line) for key in keys)
+
+
+@cache
+def _key(name: str) -> re.Pattern[bytes]:
+    # A text cannot look like it: the quotes in one are escaped.
+    return re.compile(rb'"%b"\s*:' % name.encode())
 
 
 def parse_json(block: Block, fields: Sequence[Field], table: Table, *, careful: bool = False) -> Parsed:

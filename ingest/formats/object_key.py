@@ -51,7 +51,7 @@ FILE = re.compile(
     (?P<account> \d{12} ) _
     (?P<service> elasticloadbalancing | vpcflowlogs | VpcLatticeAccessLogs | VpcLatticeResourceAccessLogs ) _
     (?P<region> [a-z]{2,}(?:-[a-z]+)+-\d+ ) _
-    (?P<resource> [^/]+? ) _
+    (?P<resource> [^/\n]+? ) _
     (?P<time> \d{8}T\d{4}Z )
     (?: _ (?P<rest> [^/]* ) )? $
     """,

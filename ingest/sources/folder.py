@@ -6,6 +6,7 @@ hide them), `*.tmp`, and files lying beside an `AWSLogs` folder (AWS writes only
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -140,8 +141,13 @@ def _entries(folder: str | Path, refused: list[str], seen: set[tuple[int, int]])
                 yield entry.path
             elif entry.is_file() and not beside_logs and not entry.name.endswith(".tmp"):
                 yield _named(uri + _quoted(entry.name), entry.stat())
-        except FileNotFoundError:
-            continue
+        except OSError as error:
+            # Gone by now, or a link that leads to itself.
+            if error.errno in (errno.ENOENT, errno.ELOOP):
+                continue
+            # It may be listed, and nothing in it looked at.
+            refused.append(f"{folder} ({error.strerror})")
+            return
 
 
 def _read(wanted: SourceObject) -> Body | SourceError:

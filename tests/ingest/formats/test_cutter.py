@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hatch_build import compile_library
-from ingest.formats import compiled
+from ingest.formats import compiled, cutter, lattice_access
 from ingest.formats.alb_access import FIELDS, REQUEST
 from ingest.formats.block import Block
 from ingest.formats.cutter import MOST_PLACES, Place, Shape, read_rows
@@ -249,7 +249,7 @@ def test_a_library_of_another_source_is_not_loaded(tmp_path: Path, monkeypatch: 
 HOSTILE = """
 import random, sys
 from pathlib import Path
-from ingest.formats import compiled
+from ingest.formats import compiled, cutter, lattice_access
 compiled.LIBRARY = Path(sys.argv[1])
 from tests.ingest.formats.test_properties import FORMATS, block_of, outcome
 assert compiled.library() is not None
@@ -293,3 +293,13 @@ def test_no_byte_outside_its_memory_is_read_or_written(tmp_path: Path) -> None:
     )
 
     assert (done.stdout.strip(), done.returncode) == ("clean", 0), done.stderr[-3000:]
+
+
+def test_a_form_with_a_key_of_megabytes_is_not_remembered(reader: None) -> None:
+    """Some kilobytes of gzip are enough for many such lines, each with a key of its own."""
+    cutter._declared.cache_clear()
+    for key in ("short", "k" * 100_000):
+        line = f'{{"startTime":"{NOW}","{key}":"v"}}'
+        block = Block(f"{line}\n".encode() * 80, [ObjectKey("x")], [80], "")
+        assert lattice_access.parse(block).rows.num_rows == 80
+    assert cutter._declared.cache_info().currsize == 1

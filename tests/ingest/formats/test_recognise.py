@@ -48,6 +48,11 @@ def test_a_key_that_aws_adds_may_be_called_like_one_of_another_log() -> None:
     assert module.TABLE.name == "lattice_access"
 
 
+def test_what_a_client_writes_is_no_key() -> None:
+    head = b'{"elb_status_code":200,"user_agent":"serviceArn","request_host":"startTime","a":"\\"serviceArn\\":"}'
+    assert recognise(NOWHERE, head) is None
+
+
 def test_the_content_beats_the_key() -> None:
     module = recognise(FLOW_KEY, (GOLDEN / "alb_access" / "documented.log").read_bytes())
     assert module is not None

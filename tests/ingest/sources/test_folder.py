@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -117,6 +120,48 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
     (tmp_path / "logs/gone.log").symlink_to(tmp_path / "nowhere")
 
     assert sorted(names(listed(open_source(str(tmp_path / "logs"), Settings())))) == ["one.log", "two.log"]
+
+
+def test_a_link_to_itself_is_no_file(tmp_path: Path) -> None:
+    for name in ("a", "z"):
+        put(tmp_path, name)
+    (tmp_path / "self").symlink_to("self")
+
+    assert names(listed(open_source(str(tmp_path), Settings()))) == ["a", "z"]
+
+
+def test_a_folder_that_may_be_listed_and_not_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may do all of it, so what the kernel says to others is said here."""
+    for name in ("a/1", "b/1", "b/2", "c/1"):
+        put(tmp_path, name)
+    scandir = os.scandir
+
+    class Entry:
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self.name, self.path = entry.name, entry.path
+
+        def is_dir(self) -> bool:
+            return False
+
+        def is_file(self) -> bool:
+            return True
+
+        def stat(self) -> os.stat_result:
+            raise PermissionError(errno.EACCES, "Permission denied", self.path)
+
+    @contextmanager
+    def listing(folder: str) -> Iterator[object]:
+        with scandir(folder) as entries:
+            yield [Entry(entry) for entry in entries] if str(folder).endswith("/b") else list(entries)
+
+    monkeypatch.setattr(os, "scandir", listing)
+    found: list[SourceObject] = []
+    with pytest.raises(
+        SourceError, match=rf"1 folder\(s\) could not be listed, first {tmp_path}/b \(Permission denied"
+    ):
+        for chunk in open_source(str(tmp_path), Settings()).list(None, None):
+            found += chunk
+    assert [found.uri[-3:] for found in found] == ["a/1", "c/1"]
 
 
 def test_time_limits(tmp_path: Path) -> None:
