@@ -52,6 +52,7 @@ def generate(table: str, rows: int, rows_per_file: int, out: Path) -> None:
     """Write a load of logs."""
     size = ["--rows", str(rows), "--rows-per-file", str(rows_per_file)]
     timed([sys.executable, "sample_logs/generate.py", "--format", table, *size, "--out", out])
+    os.sync()  # else the kernel writes them to the disk while what reads them is timed
 
 
 def join(table: str, logs: Path, out: Path, count: int) -> None:
@@ -64,6 +65,7 @@ def join(table: str, logs: Path, out: Path, count: int) -> None:
         target = out / files[first].relative_to(logs)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(gzip.compress(b"".join(texts), 1))
+    os.sync()
 
 
 def spec_of(table: str, folder: Path) -> str:
