@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,9 @@ COLUMN = np.dtype(
 _ALIGNED = 64
 """Bytes: where Arrow wants an array to begin."""
 _FIRST_SLOTS = 256
-_INDEX, _TEXT, _SLOT = 4, 16, 8
-"""Bytes of a number in a dictionary, of a text's start and length, and of a slot of a dictionary's hash table."""
+_INDEX, _OFFSET, _TEXT, _SLOT = 4, 4, 16, 8
+"""Bytes of a number in a dictionary, of where Arrow's text ends, of a text's start and length, and of a slot of a
+dictionary's hash table."""
 _SIZES = {
     Kept.TEXT: 0,
     Kept.DICTIONARY: 0,
@@ -78,9 +80,14 @@ class Columns:
 
     def __post_init__(self) -> None:
         """Refuse what Arrow would read otherwise than it is written."""
-        for kind, type_ in zip(self.told["kind"].tolist(), self.types, strict=True):
-            if _SIZES[Kept(kind)] and _SIZES[Kept(kind)] != type_.byte_width:
+        for kind, size, type_ in zip(self.told["kind"].tolist(), self.sizes.tolist(), self.types, strict=True):
+            if size and size != type_.byte_width:
                 raise TypeError(f"{Kept(kind)!r} is not how {type_} is kept")
+
+    @cached_property
+    def sizes(self) -> Numbers:
+        """Bytes of each column's values, 0 where they are texts."""
+        return np.array([_SIZES[Kept(kind)] for kind in self.told["kind"].tolist()])
 
 
 class Filled:
@@ -102,9 +109,8 @@ class Filled:
         )
         # Apart, because the numbers of a dictionary are made anew when those of several blocks become one.
         self._indices, (numbers,) = _placed(_INDEX * room * self._is_dictionary)
-        sizes = np.array([_SIZES[Kept(kind)] for kind in kinds.tolist()])
-        self._values, (values,) = _placed(sizes * room)
-        self._sizes, self._at = sizes, np.where(self._is_dictionary, numbers, values)
+        self._values, (values,) = _placed(columns.sizes * room)
+        self._sizes, self._at = columns.sizes, np.where(self._is_dictionary, numbers, values)
         self.told["valid"] = self._valid + self._scratch.address
         self.told["entries"] = entries + self._scratch.address
         self.told["slots"] = tables + self._scratch.address
@@ -123,7 +129,7 @@ class Filled:
         """The columns' first rows as Arrow arrays, in order; what was read has to be there still."""
         counts = np.where(self._is_text, rows, self.told["count"])
         has_texts = self._is_text | self._is_dictionary
-        packed, (offsets, texts) = _placed(4 * (counts + 1) * has_texts, self.told["length"] * has_texts)
+        packed, (offsets, texts) = _placed(_OFFSET * (counts + 1) * has_texts, self.told["length"] * has_texts)
         library.eastwest_pack(
             len(self.told), self.address, rows, packed.address, offsets.ctypes.data, texts.ctypes.data
         )
@@ -139,7 +145,7 @@ class Filled:
                 values = self._values.part(at, size * rows)
                 found.append(pa.Array.from_buffers(type_, rows, [valid, values], nulls))
                 continue
-            pieces = [packed.part(offset, 4 * (count + 1)), packed.part(text, length)]
+            pieces = [packed.part(offset, _OFFSET * (count + 1)), packed.part(text, length)]
             if kind == Kept.TEXT:
                 found.append(pa.StringArray.from_buffers(count, *pieces, valid, nulls))
                 continue

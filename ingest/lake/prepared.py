@@ -20,8 +20,8 @@ from ingest.lake.schema import Table
 SOURCES = (LATTICE_ACCESS, ALB_ACCESS, ALB_CONNECTION, VPC_FLOW)
 NORMALISED = {LATTICE_ACCESS: "lattice_requests", ALB_ACCESS: "alb_requests"}
 """The select that puts each front door's requests into the common vocabulary."""
-SELECTS = {**NORMALISED, VPC_FLOW: "connections"}
-"""The select that puts each source's rows into it."""
+_NORMALISED = {**NORMALISED, VPC_FLOW: "connections"}
+"""The same for every source that has one."""
 
 
 class _Given:
@@ -53,7 +53,7 @@ class Prepared:
         self._planned: set[str] = set()
         known = schemas or {table: table.held for table in SOURCES}
         self.give({table.name: schema.empty_table() for table, schema in known.items()})
-        for name in (select for table, select in SELECTS.items() if table in known):
+        for name in (select for table, select in _NORMALISED.items() if table in known):
             self.connection.execute(f"create temp view {name} as {vocabulary.sql(name)}")
         numbered = " union all by name from ".join(select for table, select in NORMALISED.items() if table in known)
         if numbered:
