@@ -75,10 +75,10 @@ def first_line(text: bytes) -> bytes:
 
     Line after line, and of the text as it is: 5,000 small files are many.
     """
-    at, limit = 0, min(len(text), HEAD)
-    first = text[: text.find(b"\n", 0, limit) + 1]
+    first = text[: max(text.find(b"\n", 0, HEAD), 0)]
     if b"\r" not in first and first.strip():  # as nearly every object begins
-        return first[:-1]
+        return first
+    at, limit = 0, min(len(text), HEAD)
     while at < limit:
         end = text.find(b"\n", at, limit) + 1 or limit
         for line in text[at:end].splitlines():

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class ObjectKey:
+class ObjectKey(NamedTuple):
     """A source object's URI, and what its key tells; None where it does not.
 
     `format` is the table name the key points to; `resource` the load balancer (app/name/id), Lattice resource or flow

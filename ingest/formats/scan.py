@@ -83,14 +83,15 @@ def marks(text: bytes) -> Marks:
     while count > room:
         room = count
         found = np.empty(room, dtype=np.int64)
-        count = library.eastwest_marks(text, len(text), found.ctypes.data, room, ctypes.byref(told))
+        # Not `found.ctypes`, which takes as long to make as a small text to look through.
+        count = library.eastwest_marks(text, len(text), found.__array_interface__["data"][0], room, ctypes.byref(told))
     bits = told.value
     return Marks(
         found[:count].copy(),
-        is_ascii=not bits & _NOT_ASCII,
-        are_newlines=not bits & _OTHERS,
-        is_joined=bool(bits & _JOINED),
-        has_backslash=bool(bits & _BACKSLASH),
+        not bits & _NOT_ASCII,
+        not bits & _OTHERS,
+        bool(bits & _JOINED),
+        bool(bits & _BACKSLASH),
     )
 
 

@@ -31,7 +31,7 @@ _CARRIED = pa.schema({"key": pa.string(), "version": pa.int64(), "written": pa.i
 _REMEMBERED_BYTES = 128 * 1024 * 1024
 
 
-class _Txn(msgspec.Struct):
+class _Txn(msgspec.Struct, gc=False):
     """An application transaction as Delta's protocol writes it."""
 
     appId: str
@@ -39,7 +39,7 @@ class _Txn(msgspec.Struct):
     lastUpdated: int | None = None
 
 
-class _Action(msgspec.Struct):
+class _Action(msgspec.Struct, gc=False):
     """A line of a commit, of which other actions do not matter here."""
 
     txn: _Txn | None = None
@@ -78,11 +78,17 @@ def present(store: ObjectStore, table: str, uris: Collection[str], version: int 
     """
     if not uris:
         return {}
-    uri_of = {key_of(uri): uri for uri in uris}
-    wanted = pa.array(sorted(uri_of), pa.string())
+    uri_of, wanted = _by_key(frozenset(uris))
     rows = carried(store, table, version)
     found = rows.filter(pc.is_in(rows.column("key"), value_set=wanted)).to_pylist()
     return {uri_of[row["key"]]: row["version"] for row in found}
+
+
+@lru_cache(2)
+def _by_key(uris: frozenset[str]) -> tuple[dict[str, str], pa.StringArray]:
+    # The same for nearly all of the tables that a batch is committed to.
+    uri_of = {key_of(uri): uri for uri in uris}
+    return uri_of, pa.array(sorted(uri_of), pa.string())
 
 
 def claimed(store: ObjectStore, table: str) -> set[str]:

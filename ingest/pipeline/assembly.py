@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 
 import numpy as np
@@ -40,20 +40,20 @@ from ingest.pipeline.admission import (
     with_lineage,
 )
 from ingest.pipeline.outcome import Outcome
-from ingest.pipeline.pieces import LONGEST_LINE, MOST_LINES, Damage, Piece, begun, counted, pieces
+from ingest.pipeline.pieces import LONGEST_LINE, MOST_LINES, Damage, Opened, Parquet, Piece
 from ingest.pipeline.rules import NO_RULES, Rules
 from ingest.pipeline.strays import sort_out
-from ingest.sources import Body, SourceObject
+from ingest.sources import SourceObject
 
 _BLOCK_BYTES, _BLOCK_LINES = 12 << 20, 8_000
 """Text and lines parsed at once, at least: fewer lines pay too much for the calls, more text falls out of the cache."""
 _LARGEST_BLOCK = 24 << 20
 _REJECTS_AT_ONCE = 10_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STAGED_FROM = 64 << 20
 """Bytes of an object's text after which its rows are written to files as they come."""
 FULL = 192 << 20
 """Bytes of text whose rows are held in memory: what 24 MiB of stored objects hold seldom is more."""
-_PARQUET = b"PAR1"
 _UNKNOWN = "no log format eastwest reads begins like this"
 _Numbers = npt.NDArray[np.int32]
 
@@ -118,17 +118,16 @@ class Assembly:
         self._finished: dict[str, pa.Table] | None = None
         self._now = datetime.now(UTC)
 
-    def add(self, source: SourceObject, body: Body) -> None:
-        """Read one object; SourceError when a large one could not be read to its end, and the assembly is then void."""
+    def add(self, source: SourceObject, opened: Opened) -> None:
+        """Take one object; SourceError when a large one could not be read to its end, and the assembly is then void."""
         key = parse_key(source.uri)
         outcome = self.outcomes[key.uri] = Outcome(source, key)
-        whole, body = begun(body)
-        if whole.startswith(_PARQUET):
-            self._add_parquet(outcome, whole if isinstance(body, bytes) else b"".join(body))
+        if isinstance(opened, Parquet):
+            self._add_parquet(outcome, opened.data)
             return
         read_as: tuple[ModuleType, str] | None = None
         lines = 0
-        for piece, count in counted(pieces(body)):
+        for piece, count in opened:
             if isinstance(piece, Damage):
                 self._reject_object(outcome, lines + 1, piece.text_bytes, Reason.DAMAGED_OBJECT, piece.what, b"")
                 continue
@@ -212,7 +211,10 @@ class Assembly:
             return
         self._put(table, rows)
         groups, times = Groups({"object": lines.object_of}), microseconds(rows.column(table.time))
-        bounds = (pa.array(of(times), pa.timestamp("us", "UTC")).to_pylist() for of in (groups.least, groups.greatest))
+        # Not Arrow's times, which ask for the zone of each.
+        bounds = (
+            [_EPOCH + timedelta(microseconds=us) for us in of(times).tolist()] for of in (groups.least, groups.greatest)
+        )
         for at, count, first, last in zip(groups.keys()["object"].tolist(), groups.rows.tolist(), *bounds, strict=True):
             outcome = self.outcomes[lines.keys[at].uri]
             outcome.rows_of[table.name] += count

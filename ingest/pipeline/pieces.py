@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ingest.errors import SourceError
 from ingest.formats import unwrap
 from ingest.formats.block import Indices
-from ingest.formats.compression import decompress
+from ingest.formats.compression import PARQUET, decompress
 from ingest.formats.envelopes import HEAD
 from ingest.formats.scan import Marks, marks
 from ingest.formats.streams import TextStream
-from ingest.sources import Body
+from ingest.sources import Body, SourceObject
 
 PIECE = 32 << 20
 """Bytes that are read at a time; an object that decompresses to fewer is read whole."""
@@ -35,6 +36,15 @@ MOST_LINES = 1 << 18
 
 WRAPPED = 256 << 20
 """Bytes of an envelope that is read whole; Firehose writes at most 128 MiB."""
+
+_SMALL = 128 << 10
+"""Stored bytes of an object that is opened together with others."""
+
+_TOGETHER = 16
+"""So many of them: each step's code and tables are in the processor's cache from the second one on."""
+
+_TEXT_TOGETHER = 4 << 20
+"""Bytes of their text, of which some may be much: no more are opened then."""
 
 
 class Piece(NamedTuple):
@@ -65,6 +75,57 @@ class Damage:
 
     what: str
     text_bytes: int
+
+
+class Parquet(NamedTuple):
+    """The bytes of an object that is a Parquet file."""
+
+    data: bytes
+
+
+Opened = Parquet | Iterable[tuple[Piece | Damage, int]]
+"""A stored object: a Parquet file, or its text in pieces, each with the number of its lines, damage last."""
+
+Found = tuple[SourceObject, Body | SourceError]
+
+
+def opened(objects: Iterable[Found]) -> Iterator[tuple[SourceObject, Opened | SourceError]]:
+    """The objects, opened as they are asked for, small ones a few at a time; what could not be read as it came."""
+    small: list[tuple[SourceObject, bytes]] = []
+    for source, body in objects:
+        if isinstance(body, bytes) and len(body) <= _SMALL:
+            small.append((source, body))
+            if len(small) == _TOGETHER:
+                yield from _together(small)
+                small = []
+            continue
+        yield from _together(small)
+        small = []
+        yield source, body if isinstance(body, SourceError) else open_body(body)
+    yield from _together(small)
+
+
+def _together(objects: Iterable[tuple[SourceObject, bytes]]) -> Iterator[tuple[SourceObject, Opened]]:
+    ready: list[tuple[SourceObject, Opened]] = []
+    size = 0
+    for source, body in objects:
+        found = open_body(body)
+        if not isinstance(found, Parquet):
+            found = list(found)
+            size += sum(len(piece.data) for piece, _ in found if isinstance(piece, Piece))
+        ready.append((source, found))
+        if size > _TEXT_TOGETHER:
+            yield from ready
+            ready, size = [], 0
+    yield from ready
+
+
+def open_body(body: Body) -> Opened:
+    """A stored object's bytes, opened; of a large one that comes in parts, as its pieces are asked for."""
+    whole, body = begun(body)
+    if whole.startswith(PARQUET):
+        return Parquet(whole if isinstance(body, bytes) else b"".join(body))
+    return counted(pieces(body))
 
 
 def pieces(body: Body) -> Iterator[Piece | Damage]:

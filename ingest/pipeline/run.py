@@ -18,6 +18,7 @@ from ingest.lake.tables import Lake
 from ingest.logs import Log
 from ingest.pipeline import batch as batches_
 from ingest.pipeline.assembly import Assembly
+from ingest.pipeline.pieces import opened
 from ingest.pipeline.plan import batches, new_objects
 from ingest.pipeline.rules import NO_RULES, Rules
 from ingest.sources import Body, Source, SourceObject
@@ -199,14 +200,14 @@ def _assembled(
     begun: set[str] = set()
     done: set[str] = set()
     try:
-        for item, body in read(objects):
+        for item, found in opened(read(objects)):
             begun.add(item.uri)
             if stop.is_set():
                 raise StoppedError
-            if isinstance(body, SourceError):
-                failed.append((item.uri, str(body)))
+            if isinstance(found, SourceError):
+                failed.append((item.uri, str(found)))
                 continue
-            assembly.add(item, body)
+            assembly.add(item, found)
             if assembly.is_full:
                 assembly.finish()
                 result.failed += failed

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,11 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.errors import SourceError
+from ingest.formats.compression import Decompressed, decompress
 from ingest.formats.streams import TextStream
 from ingest.lake.tables import Lake
 from ingest.pipeline import pieces as pieces_
-from ingest.pipeline.pieces import Damage, Piece, pieces
-from ingest.sources import open_source, source
+from ingest.pipeline.pieces import Damage, Parquet, Piece, opened, pieces
+from ingest.sources import Body, SourceObject, open_source, source
 from tests import lakes
 from tests.servers import S3Server
 
@@ -150,3 +153,60 @@ def test_an_object_rewritten_while_its_parts_are_read_is_not_mixed(moto_s3: S3Se
     bucket.put("a.log", b"y" * 10_000)
     with pytest.raises(source.RewrittenError, match=re.escape(uri)):
         next(parts)
+
+
+class Reading:
+    """Bodies as a source reads them; `count` of them have been asked for."""
+
+    def __init__(self, *bodies: Body | SourceError) -> None:
+        self._bodies = bodies
+        self.count = 0
+
+    def __iter__(self) -> Iterator[tuple[SourceObject, Body | SourceError]]:
+        for body in self._bodies:
+            self.count += 1
+            yield SourceObject(f"{self.count:03}", "etag", 1, datetime(2026, 1, 1, tzinfo=UTC)), body
+
+
+def test_objects_are_opened_in_order_whatever_they_are() -> None:
+    refused, few = SourceError("refused"), [b"b\n"] * 40
+    reading = Reading(b"a\n", b"PAR1...", refused, *few, [b"c\n", b"d\n"], b"e" * 300_000, b"f\n")
+    found = [
+        (item.uri, each if isinstance(each, Parquet | SourceError) else list(each)) for item, each in opened(reading)
+    ]
+    assert [uri for uri, _ in found] == [f"{number:03}" for number in range(1, 47)]
+    texts = [
+        [(piece.data, lines) for piece, lines in each if isinstance(piece, Piece)] if isinstance(each, list) else each
+        for _, each in found
+    ]
+    assert texts == [
+        [(b"a\n", 1)],
+        Parquet(b"PAR1..."),
+        refused,
+        *[[(b"b\n", 1)]] * 40,
+        [(b"c\nd\n", 2)],
+        [(b"e" * 300_000 + b"\n", 1)],
+        [(b"f\n", 1)],
+    ]
+
+
+def test_small_objects_are_read_a_few_ahead() -> None:
+    reading = Reading(*[b"a\n"] * 100)
+    next(opened(reading))
+    assert reading.count == 16
+
+
+def test_small_objects_of_much_text_are_opened_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen of them would be half a gigabyte."""
+    bomb = gzip.compress(b"a\n" * (3 << 20))  # 6 MiB of text
+    assert len(bomb) < 128 << 10
+    decompressed: list[bytes] = []
+
+    def watched(body: bytes, limit: int) -> Decompressed:
+        decompressed.append(body)
+        return decompress(body, limit)
+
+    monkeypatch.setattr(pieces_, "decompress", watched)
+    for number, _ in enumerate(opened(Reading(*[bomb] * 16)), 1):
+        assert len(decompressed) == number
+    assert len(decompressed) == 16

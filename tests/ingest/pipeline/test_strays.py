@@ -19,6 +19,7 @@ from ingest.lake.rejected import objects_with_rejects
 from ingest.lake.retention import expire
 from ingest.lake.verification import verify
 from ingest.pipeline.assembly import Assembly
+from ingest.pipeline.pieces import open_body
 from ingest.pipeline.replay import replay
 from ingest.pipeline.rules import NO_RULES
 from ingest.pipeline.run import Limits
@@ -47,7 +48,7 @@ def assembled(*objects: list[bytes]) -> tuple[Assembly, list[dict[str, Any]]]:
     assembly = Assembly()
     for at, lines in enumerate(objects):
         source = SourceObject(f"{at:03}/{FOLDER}{NAME}", "etag", 1, datetime(2023, 10, 4, tzinfo=UTC))
-        assembly.add(source, b"".join(line + b"\n" for line in lines))
+        assembly.add(source, open_body(b"".join(line + b"\n" for line in lines)))
     rows = dict(assembly.finish())
     rejects = rows.pop("rejects", REJECTS.empty()).to_pylist()
     found = [{**row, "table": table} for table, part in rows.items() for row in part.to_pylist()]
