@@ -14,11 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -230,21 +231,25 @@ def on_s3(lakes: Mapping[str, Path]) -> None:
             storage = storage_options(bucket.uri, Settings(endpoint_url=proxy.url, region="us-east-1"))
             storage |= keys
             for hours in (0, FIRST_HISTORY, HISTORY_HOURS):
-                for name in lakes:
-                    marks = [0]
-                    with open_session(Lake(bucket.uri + name, storage), "-1h", history_hours=hours) as session:
-                        marks.append(sum(proxy.methods.values()))
-                        for question in ("edge_health", "denied_callers"):
-                            asked(session, question)()
-                            marks.append(sum(proxy.methods.values()))
-                    opening, edges, denied = (after - before for before, after in pairwise(marks))
-                    methods = ", ".join(f"{method} {n}" for method, n in sorted(proxy.methods.items()))
-                    print(
-                        f"{name:8} {hours:4.0f} h of history: {opening:5} to open, {edges:5} edge_health,"
-                        f" {denied:5} denied_callers, {marks[-1]:5} in all ({methods})",
-                        flush=True,
-                    )
-                    proxy.methods.clear()
+                for name, copies in product(lakes, (None, Path(logs) / f"copies-{hours}")):
+                    for turn in ("first",) if copies is None else ("first", "again"):
+                        lake = Lake(bucket.uri + name, storage, copies)
+                        said = f"{name:8} {hours:4.0f} h of history, {'no' if copies is None else turn:5} copies"
+                        print(f"{said}: {_requests(lake, hours, proxy.methods)}", flush=True)
+
+
+def _requests(lake: Lake, hours: float, methods: Counter[str]) -> str:
+    """How many it takes to open the last hour and to ask two questions, and of which kinds."""
+    methods.clear()
+    marks = [0]
+    with open_session(lake, "-1h", history_hours=hours) as session:
+        marks.append(methods.total())
+        for question in ("edge_health", "denied_callers"):
+            asked(session, question)()
+            marks.append(methods.total())
+    opening, edges, denied = (after - before for before, after in pairwise(marks))
+    kinds = ", ".join(f"{method} {n}" for method, n in sorted(methods.items()))
+    return f"{opening:5} to open, {edges:5} edge_health, {denied:5} denied_callers, {marks[-1]:5} in all ({kinds})"
 
 
 def peers(lake: Path, session_window: Mapping[str, tuple[str, str]], chdb_python: str | None, runs: int) -> None:

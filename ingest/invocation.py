@@ -25,8 +25,9 @@ class Invocation:
     settings_file: Path | None = None
     is_alone: bool = False
 
-    def lake(self, uri: str | None = None) -> Lake:
-        """The lake at `uri`, else the one the settings name."""
+    def lake(self, uri: str | None = None, *, copied: bool = True) -> Lake:
+        """The lake at `uri`, else the one the settings name; not `copied`: without the copies that those allow."""
         where = uri or self.settings.lake
         storage = self.storage_options(where, self.settings) if where.startswith("s3://") else {}
-        return Lake(where, storage)
+        copies = Path(self.settings.copies).expanduser().absolute() if copied and self.settings.copies else None
+        return Lake(where, storage, copies)

@@ -109,6 +109,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     memory_limit: Annotated[
         str, Meta(description="Memory that DuckDB may take.", pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)\Z")
     ] = "1GiB"
+    copies: Annotated[
+        str,
+        Meta(description="Folder for copies of a lake's small files, when it lies on S3; none are kept when empty."),
+    ] = "~/.cache/eastwest"
     flow_format: (
         Annotated[str, Meta(description="Header line for VPC Flow Log files that have none.", pattern=r"\S\s+\S")]
         | None

@@ -36,13 +36,18 @@ def _session(
     since: str | None,
     until: str | None,
     report: catalog.Report | None = None,
+    *,
+    history: float | None = None,
+    copied: bool = True,
 ) -> Session:
     invocation: Invocation = context.obj
+    if history is None:
+        history = report.history_hours if report else 0
     return open_session(
-        invocation.lake(lake),
+        invocation.lake(lake, copied=copied),
         since,
         until,
-        history_hours=report.history_hours if report else 0,
+        history_hours=history,
         around_minutes=report.around_minutes if report else 0,
         options={"memory_limit": invocation.settings.memory_limit},
         names=read_names(invocation.settings.names),
@@ -66,6 +71,12 @@ def query_command(
     at: str | None = typer.Option(None, "--at", help="Time to look at, of a report such as who."),
     since: str | None = _SINCE,
     until: str | None = _UNTIL,
+    history: float | None = typer.Option(
+        None,
+        "--history",
+        min=0,
+        help="Hours before --since to look back to, of a report that does; a day is fast.",
+    ),
     lake: str | None = _LAKE,
     form: Format | None = _FORMAT,
     output: Path | None = _OUTPUT,
@@ -81,7 +92,7 @@ def query_command(
         return
     given = dict(_key_value(text) for text in param)
     given |= {key: value for key, value in (("subject", subject), ("at_time", at)) if value is not None}
-    with _session(context, lake, since, until, report) as session:
+    with _session(context, lake, since, until, report, history=history) as session:
         rows = report.run(session, given)
         values = report.bind(session, given)
         since_, until_ = (values.get(name, bound) for name, bound in zip(WINDOW, session.window(), strict=True))
@@ -163,7 +174,8 @@ def shell_command(
     print_init: bool = typer.Option(False, "--print-init", help="Print the init script, for duckdb -init FILE."),
 ) -> None:
     """Open DuckDB's own shell on the lake; further arguments go to it (-c "...", -csv)."""
-    with _session(context, lake, since, until) as session:
+    # A script that is printed may be run on another machine.
+    with _session(context, lake, since, until, copied=not print_init) as session:
         if print_init:
             print(init_script(session, with_keys=False, prices=_prices(context)), end="")
             return

@@ -22,6 +22,7 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         for name in list(os.environ):
             if name.startswith("EASTWEST_") or (name.startswith("AWS_") and "TEST_S3_URL" not in os.environ):
                 patch.delenv(name)
+        patch.setenv("EASTWEST_COPIES", str(tmp_path_factory.mktemp("copies")))
         if "TEST_S3_URL" not in os.environ:
             nowhere = tmp_path_factory.mktemp("aws")
             patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))

@@ -93,8 +93,13 @@ class S3Server:
         return Bucket(fresh, "", client)
 
     def settings(self, **more: Any) -> Settings:
-        """Settings that lead to this server."""
-        given = {"endpoint_url": self.endpoint_url, "region": os.environ.get("AWS_REGION", REGION), **more}
+        """Settings that lead to this server, and keep no copies unless asked to."""
+        given = {
+            "copies": "",
+            "endpoint_url": self.endpoint_url,
+            "region": os.environ.get("AWS_REGION", REGION),
+            **more,
+        }
         return msgspec.convert(given, Settings)
 
     @property

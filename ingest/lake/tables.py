@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
@@ -58,11 +59,15 @@ class Appended(NamedTuple):
 
 
 class Lake:
-    """A folder or an S3 prefix with one Delta table per name in `declarations.TABLES`."""
+    """A folder or an S3 prefix with one Delta table per name in `declarations.TABLES`.
 
-    def __init__(self, uri: str, storage: Mapping[str, str] | None = None) -> None:
+    `copies`: where readers may keep copies of its files, when it lies on S3.
+    """
+
+    def __init__(self, uri: str, storage: Mapping[str, str] | None = None, copies: Path | None = None) -> None:
         self.uri = normalise(uri)
         self.storage = dict(storage or {})
+        self.copies = copies
         self._handles = Handles()
 
     @property

@@ -16,6 +16,12 @@ from ingest.settings import _SHAPES, DropSettings, RedactSettings, Settings, Sou
 EXAMPLE = Path(__file__).parents[2] / "eastwest.example.toml"
 
 
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even what all other tests have set."""
+    monkeypatch.delenv("EASTWEST_COPIES")
+
+
 def write(folder: Path, text: str) -> Path:
     path = folder / "eastwest.toml"
     path.write_text(text)
@@ -76,7 +82,7 @@ def test_example_is_valid_with_everything_switched_on() -> None:
     [
         ('laek = "x"', "{file}:laek: unknown key. Did you mean lake?"),
         ('[[sources]]\nuri = "s3://a"\nrole = "x"', "{file}:sources[0].role: unknown key. Did you mean role_arn?"),
-        ("zzz = 1", "{file}:zzz: unknown key. Known: batch_megabytes, batch_objects, drop, endpoint_url, "),
+        ("zzz = 1", "{file}:zzz: unknown key. Known: batch_megabytes, batch_objects, copies, drop, endpoint_url, "),
         ('workers = "many"', "{file}:workers: 'many' is wrong; expected a whole number."),
         ("lookback_days = 0", "{file}:lookback_days: 0 is wrong; expected a whole number of at least 1."),
         ('memory_limit = "much"', "{file}:memory_limit: 'much' is wrong; expected a number with KB, MB"),

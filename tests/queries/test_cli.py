@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 import eastwest
-from tests.queries.lake_of import NINE, Row, at, lake_of, lattice
+from tests.queries.lake_of import NINE, Row, at, denied, lake_of, lattice
 from tests.queries.test_completeness import flows
 from tests.queries.test_completeness import lattice as lattice_objects
 from tests.queries.test_verdict import spread
@@ -56,3 +57,16 @@ def test_an_empty_lake_says_what_to_do(tmp_path: Path) -> None:
 def test_the_list_is_by_topic(topic: str) -> None:
     lines = CliRunner().invoke(eastwest.app, ["query", "--list"]).stdout.splitlines()
     assert topic.replace("_", " ") in lines
+
+
+def test_history_may_be_shorter_than_the_report_s_own(tmp_path: Path) -> None:
+    """A caller that was let in two days ago and is refused now: a day of history does not know that."""
+    days_ago = lattice("orders-task", "payments", ip="10.0.0.5", start_time=at(0, hour=8) - timedelta(days=2))
+    refused = denied("orders-task", "payments", "Service", ip="10.0.0.5", start_time=at(0, hour=9))
+    lake_of(tmp_path, {"lattice_access": [days_ago, refused]})
+    window = ["denied_callers", "--since", "2026-03-10T09:00Z", "--until", "2026-03-10T10:00Z"]
+    answers = [run(tmp_path, *window, *more).stdout for more in ([], ["--history", "24"], ["--history", "49"])]
+    found = [[row["used_to_work"] for row in csv.DictReader(io.StringIO(answer))] for answer in answers]
+    assert found == [["true"], ["false"], ["true"]]
+    refusal = run(tmp_path, *window, "--history", "-1")
+    assert refusal.exit_code == 2
