@@ -160,20 +160,42 @@ def _in_commit(body: pa.Buffer) -> pa.Table:
     return pa.table(columns, _CARRIED)
 
 
-_memory: OrderedDict[tuple[str, str, str], pa.Table] = OrderedDict()
-_lock = threading.Lock()
+class _Memory:
+    """What files of logs carry, the ones asked for last."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._kept: OrderedDict[tuple[str, str, str], pa.Table] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, name: tuple[str, str, str]) -> pa.Table | None:
+        """What that file carries; None where it is not remembered."""
+        with self._lock:
+            if name in self._kept:
+                self._kept.move_to_end(name)
+            return self._kept.get(name)
+
+    def keep(self, name: tuple[str, str, str], rows: pa.Table) -> None:
+        """Remember it, and forget others where that is too much."""
+        with self._lock:
+            if name not in self._kept:
+                # Added up as they come: to ask each for its size takes as long as reading a file.
+                self._kept[name] = rows
+                self._bytes += rows.nbytes
+            while len(self._kept) > 1 and self._bytes > _REMEMBERED_BYTES:
+                _, forgotten = self._kept.popitem(last=False)
+                self._bytes -= forgotten.nbytes
+
+
+_memory = _Memory()
 
 
 def _remembered(store: ObjectStore, path: str, listed_as: str, read: Callable[[pa.Buffer], pa.Table]) -> pa.Table:
     """What a file of a log carries; `listed_as` (size, time, ETag) tells it from a namesake in another lake."""
     name = (repr(store), path, listed_as)
-    with _lock:
-        if name in _memory:
-            _memory.move_to_end(name)
-            return _memory[name]
-    rows = read(pa.py_buffer(obstore.get(store, path).bytes()))
-    with _lock:
-        _memory[name] = rows
-        while len(_memory) > 1 and sum(part.nbytes for part in _memory.values()) > _REMEMBERED_BYTES:
-            _memory.popitem(last=False)
+    rows = _memory.get(name)
+    if rows is None:
+        rows = read(pa.py_buffer(obstore.get(store, path).bytes()))
+        _memory.keep(name, rows)
     return rows
