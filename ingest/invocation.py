@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.errors import SettingsError
 from ingest.lake.tables import Lake
 from ingest.settings import Settings
 
@@ -28,6 +29,14 @@ class Invocation:
     def lake(self, uri: str | None = None, *, copied: bool = True) -> Lake:
         """The lake at `uri`, else the one the settings name; not `copied`: without the copies that those allow."""
         where = uri or self.settings.lake
-        storage = self.storage_options(where, self.settings) if where.startswith("s3://") else {}
-        copies = Path(self.settings.copies).expanduser().absolute() if copied and self.settings.copies else None
-        return Lake(where, storage, copies)
+        if not where.startswith("s3://"):
+            return Lake(where)
+        return Lake(where, self.storage_options(where, self.settings), self._copies() if copied else None)
+
+    def _copies(self) -> Path | None:
+        if not self.settings.copies:
+            return None
+        try:
+            return Path(self.settings.copies).expanduser().absolute()
+        except RuntimeError as error:
+            raise SettingsError(f'copies: {self.settings.copies}: {error} Name a folder, or set it to ""') from None

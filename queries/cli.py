@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from pathlib import Path
 
@@ -28,6 +29,7 @@ _SINCE = typer.Option(None, "--since", help="Start: 2026-03-10T09:00Z, or -1h fo
 _UNTIL = typer.Option(None, "--until", help="End, exclusive; same forms.")
 _FORMAT = typer.Option(None, "--format", help="table (on a terminal), csv (elsewhere), json or parquet.")
 _OUTPUT = typer.Option(None, "--output", "-o", help="File to write; stdout without one.")
+_LONGEST_HISTORY = 24 * 366 * 10
 
 
 def _session(
@@ -75,7 +77,8 @@ def query_command(
         None,
         "--history",
         min=0,
-        help="Hours before --since to look back to, of a report that does; a day is fast.",
+        max=_LONGEST_HISTORY,
+        help="Hours before --since to look back to, of a report that does: fewer are faster, and may take old for new.",
     ),
     lake: str | None = _LAKE,
     form: Format | None = _FORMAT,
@@ -92,12 +95,17 @@ def query_command(
         return
     given = dict(_key_value(text) for text in param)
     given |= {key: value for key, value in (("subject", subject), ("at_time", at)) if value is not None}
+    if history is not None and (math.isnan(history) or not report.history_hours):
+        about = "is no number" if math.isnan(history) else f"{name} looks at its window alone"
+        raise typer.BadParameter(about, param_hint="--history")
     with _session(context, lake, since, until, report, history=history) as session:
         rows = report.run(session, given)
         values = report.bind(session, given)
         since_, until_ = (values.get(name, bound) for name, bound in zip(WINDOW, session.window(), strict=True))
     if isinstance(since_, datetime) and isinstance(until_, datetime):
         _print_completeness(context.obj.lake(lake), Window(since_, until_))
+        if history is not None and history < report.history_hours:
+            _say(f"looked back {history:g} h; by itself {name} looks back {report.history_hours:g} h")
     if chosen_format(form, output) is Format.TABLE and not wide:
         rows = rows.drop_columns([column.name for column in report.columns if column.wide])
     write(rows, form, output)
@@ -110,7 +118,11 @@ def _print_completeness(lake: Lake, window: Window) -> None:
         said = f"{window}; data {completeness_of(ledger.deliveries(window))}"
     if is_empty:
         said = f"lake {lake.uri} holds no logs yet; run eastwest ingest SOURCE first"
-    Console(stderr=True, highlight=False).print(Text(visible(said), style="dim"), soft_wrap=True)
+    _say(said)
+
+
+def _say(text: str) -> None:
+    Console(stderr=True, highlight=False).print(Text(visible(text), style="dim"), soft_wrap=True)
 
 
 def _key_value(text: str) -> tuple[str, str]:

@@ -16,7 +16,6 @@ from ingest.errors import LakeError
 from ingest.lake.declarations import OBJECTS, TABLES
 from ingest.lake.tables import Lake
 from queries import statements
-from queries.copies import nearest_files
 from queries.header import split_header
 from queries.scans import scan
 from queries.storage import extension_statements, secret_statement
@@ -88,7 +87,6 @@ class Ledger:
     def __init__(self, lake: Lake) -> None:
         """Raises LakeError when the lake cannot be read."""
         snapshots = {name: lake.snapshot(table) for name, table in TABLES.items()}
-        files = nearest_files(lake, {OBJECTS.name: snapshots[OBJECTS.name].files})[OBJECTS.name]
         self.connection = duckdb.connect()
         secret = secret_statement(lake)
         try:
@@ -96,7 +94,7 @@ class Ledger:
                 "set TimeZone = 'UTC'",
                 *(extension_statements() if not lake.is_local else []),
                 *([secret] if secret else []),
-                scan(OBJECTS, files, None, None),
+                scan(OBJECTS, snapshots[OBJECTS.name].files, None, None),
                 watermark_statement(snapshots),
                 statements.text("macros", "delivery_names"),
                 statements.view("delivered_objects"),

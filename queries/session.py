@@ -6,12 +6,14 @@ session is made of is in `Session.statements`, so the shell's init file makes ex
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -24,7 +26,7 @@ from ingest.lake.store import is_remote
 from ingest.lake.tables import Lake
 from ingest.lake.vocabulary import ROWS_AT_ONCE
 from queries import statements
-from queries.copies import nearest_files
+from queries.copies import forget, nearest_files
 from queries.names_file import GivenName, names_statement
 from queries.scans import moment, scan
 from queries.storage import FILE_SIZES, extension_statements, secret_statement
@@ -56,6 +58,8 @@ _TEMPORARY = re.compile("^create or replace temp ", re.MULTILINE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Bound = datetime | str | None
+Files = tuple[DataFile, ...]
+T = TypeVar("T")
 
 
 class Session:
@@ -84,6 +88,17 @@ class Session:
         self._load()
 
     def _load(self) -> None:
+        try:
+            self._read(nearest_files)
+        except LakeError:
+            if not self._copies:
+                raise
+            # Perhaps a copy cannot be read.
+            forget(self.lake)
+            self._read(lambda _, files: files)
+
+    def _read(self, nearest: Callable[[Lake, dict[str, Files]], dict[str, Files]]) -> None:
+        self._copies: list[str] = []
         snapshots = self._snapshots()
         self._held: set[str] = set()
         self.since, self.until = self._window_of(snapshots)
@@ -93,7 +108,9 @@ class Session:
         self._end = None if newest is None else next_minute(newest)
         self._complete = complete_until(snapshots)
         files = {name: self._files(TABLES[name], snapshot) for name, snapshot in snapshots.items()}
-        chosen = nearest_files(self.lake, files)
+        chosen = nearest(self.lake, files)
+        if not self.lake.is_local:
+            self._copies = [file.uri for of in chosen.values() for file in of if not is_remote(file.uri)]
         self.rows = {name: sum(file.rows for file in files) for name, files in chosen.items()}
         self.setup = [_CLOCK, _FOOTERS, *(extension_statements() if not self.lake.is_local else [])]
         secret = secret_statement(self.lake)
@@ -110,9 +127,9 @@ class Session:
     def _body(self, snapshots: Mapping[str, Snapshot], chosen: Mapping[str, tuple[DataFile, ...]]) -> Iterator[str]:
         for name, files in chosen.items():
             yield scan(TABLES[name], files, *self._bounds_of(TABLES[name]))
-            if name not in _HELD_ROWS or not any(is_remote(file.uri) for file in files):
+            if self.lake.is_local or name not in _HELD_ROWS:
                 continue
-            if self.rows[name] <= _HELD_ROWS[name]:
+            if self.rows[name] <= _HELD_ROWS[name] and any(is_remote(file.uri) for file in files):
                 yield f"create or replace temp table held_{name} as\nfrom {name}"
                 yield f"create or replace temp view {name} as\nfrom held_{name}"
             else:
@@ -203,16 +220,33 @@ class Session:
 
     def refresh(self) -> bool:
         """Follow the lake to its newest version; whether any table had moved."""
-        if all(snapshot.version == self._versions[name] for name, snapshot in self._snapshots().items()):
-            return False
+        moved = any(snapshot.version != self._versions[name] for name, snapshot in self._snapshots().items())
+        if moved or self._lost_copies():
+            self._reload()
+        return moved
+
+    def _reload(self) -> None:
         held = tuple(self._held)
         self._load()
         self.hold(*held)
-        return True
+
+    def _lost_copies(self) -> bool:
+        """Whether somebody removed a copy that the session reads."""
+        return not all(map(os.path.exists, self._copies))
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
         """The rows of one statement, as Arrow. Raises QueryError when the engine refuses it."""
-        return _ask(self.connection, sql, parameters or {})
+        return self._insist(lambda: _ask(self.connection, sql, parameters or {}))
+
+    def _insist(self, ask: Callable[[], T]) -> T:
+        """Its answer; asked again where copies were removed meanwhile."""
+        try:
+            return ask()
+        except QueryError:
+            if not self._lost_copies():
+                raise
+            self._reload()
+            return ask()
 
     def query_all(self, questions: Sequence[tuple[str, Mapping[str, object]]]) -> list[pa.Table]:
         """The rows of several statements and their parameters, asked at the same time, in the order they were given in.
@@ -221,9 +255,13 @@ class Session:
         temporary tables made through `connection`. Raises QueryError when the engine refuses one.
         """
         threads = self.connection.execute("select current_setting('threads')").fetchone()
-        with ThreadPoolExecutor(int(threads[0]) if threads else 1) as pool:
-            asked = [pool.submit(_ask_beside, self.connection.cursor(), *question) for question in questions]
-            return [answer.result() for answer in asked]
+
+        def ask() -> list[pa.Table]:
+            with ThreadPoolExecutor(int(threads[0]) if threads else 1) as pool:
+                asked = [pool.submit(_ask_beside, self.connection.cursor(), *question) for question in questions]
+                return [answer.result() for answer in asked]
+
+        return self._insist(ask)
 
     def window(self) -> tuple[datetime, datetime]:
         """What the session covers: its bounds, else the first and last minute of data (1970 on an empty lake)."""

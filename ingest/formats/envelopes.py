@@ -36,12 +36,12 @@ def _is_wrapped(data: bytes, found_marks: Marks | None) -> bool:
     begin = _after_space(data, 0)
     if begin == HEAD or not data.startswith(b"{", begin):
         return False
-    end = data.find(b"\n", begin, HEAD)
-    if data.find(b'"logEvents"', begin, begin + PREAMBLE if end < 0 else min(end, begin + PREAMBLE)) >= 0:
+    if data.find(b'"logEvents"', begin, begin + PREAMBLE) >= 0:
         return True
     if (found_marks or marks(data)).is_joined:
         return True
     # A first line that opens an object and does not close it, where the next line carries on: printed prettily.
+    end = data.find(b"\n", begin, HEAD)
     if end < 0 or data[begin:end].rstrip().endswith(b"}"):
         return False
     after = _after_space(data, end + 1)

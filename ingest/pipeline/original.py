@@ -9,10 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.errors import SourceError
+from ingest.formats.compression import PARQUET
 from ingest.pipeline.pieces import Damage, begun, pieces
 from ingest.sources import Source, SourceObject
-
-_PARQUET = b"PAR1"
 
 
 def original(source: Source, found: SourceObject, line: int) -> bytes:
@@ -25,7 +24,7 @@ def original(source: Source, found: SourceObject, line: int) -> bytes:
     if isinstance(body, SourceError):
         raise body
     head, body = begun(body)
-    if head.startswith(_PARQUET):
+    if head.startswith(PARQUET):
         return _row(found.uri, body if isinstance(body, bytes) else b"".join(body), line)
     before, damage = 0, ""
     for piece in pieces(body):

@@ -44,7 +44,7 @@ _TOGETHER = 16
 """So many of them: each step's code and tables are in the processor's cache from the second one on."""
 
 _TEXT_TOGETHER = 4 << 20
-"""Bytes of their text, of which some may be much: no more are opened then."""
+"""Bytes of their text and marks, of which few bytes may hold many: no more are opened then."""
 
 
 class Piece(NamedTuple):
@@ -107,17 +107,28 @@ def opened(objects: Iterable[Found]) -> Iterator[tuple[SourceObject, Opened | So
 
 def _together(objects: Iterable[tuple[SourceObject, bytes]]) -> Iterator[tuple[SourceObject, Opened]]:
     ready: list[tuple[SourceObject, Opened]] = []
-    size = 0
+    weight = 0
     for source, body in objects:
         found = open_body(body)
-        if not isinstance(found, Parquet):
-            found = list(found)
-            size += sum(len(piece.data) for piece, _ in found if isinstance(piece, Piece))
-        ready.append((source, found))
-        if size > _TEXT_TOGETHER:
+        if isinstance(found, Parquet):
+            ready.append((source, found))
+            continue
+        taken, rest = [], iter(found)
+        for each in rest:
+            taken.append(each)
+            weight += _weight(each[0])
+            if weight > _TEXT_TOGETHER:
+                break
+        # Few bytes may hold gigabytes of text: what is left of it is cut as it is asked for.
+        ready.append((source, chain(taken, rest)))
+        if weight > _TEXT_TOGETHER:
             yield from ready
-            ready, size = [], 0
+            ready, weight = [], 0
     yield from ready
+
+
+def _weight(piece: Piece | Damage) -> int:
+    return len(piece.data) + piece.marks.controls.nbytes if isinstance(piece, Piece) else 0
 
 
 def open_body(body: Body) -> Opened:

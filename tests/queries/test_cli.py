@@ -68,5 +68,19 @@ def test_history_may_be_shorter_than_the_report_s_own(tmp_path: Path) -> None:
     answers = [run(tmp_path, *window, *more).stdout for more in ([], ["--history", "24"], ["--history", "49"])]
     found = [[row["used_to_work"] for row in csv.DictReader(io.StringIO(answer))] for answer in answers]
     assert found == [["true"], ["false"], ["true"]]
-    refusal = run(tmp_path, *window, "--history", "-1")
-    assert refusal.exit_code == 2
+    assert (
+        "looked back 24 h; by itself denied_callers looks back 168 h"
+        in run(tmp_path, *window, "--history", "24").stderr
+    )
+    assert "looked back" not in run(tmp_path, *window).stderr
+
+
+@pytest.mark.parametrize("hours", ["-1", "nan", "inf", "1e300"])
+def test_history_is_a_number_of_hours(tmp_path: Path, hours: str) -> None:
+    assert run(tmp_path, "denied_callers", "--history", hours).exit_code == 2
+
+
+def test_a_report_without_history_takes_none(tmp_path: Path) -> None:
+    result = run(tmp_path, "call_graph", "--history", "24")
+    assert result.exit_code == 2
+    assert "its window alone" in result.stderr

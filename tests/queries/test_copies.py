@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import eastwest
+from ingest.errors import QueryError
 from ingest.lake.declarations import ROLLUPS, TABLES
 from ingest.lake.snapshot import DataFile
 from ingest.lake.tables import Lake
@@ -140,8 +141,75 @@ def test_a_log_cannot_name_a_place_outside(lake: Lake, path: str) -> None:
 def test_nobody_else_may_read_them(lake: Lake) -> None:
     answers(lake)
     assert lake.copies is not None
-    (folder,) = lake.copies.iterdir()
-    assert folder.stat().st_mode & 0o777 == 0o700
+    (folder,) = (path for path in lake.copies.iterdir() if path.is_dir())
+    assert {path.stat().st_mode & 0o777 for path in (lake.copies, folder)} == {0o700}
+    assert {path.stat().st_mode & 0o777 for path in copied(lake)} == {0o600}
+
+
+@pytest.mark.parametrize("planted", ["open to others", "link"])
+def test_a_folder_that_somebody_else_could_fill_is_not_read(lake: Lake, tmp_path: Path, planted: str) -> None:
+    answers(lake)
+    assert lake.copies is not None
+    (folder,) = (path for path in lake.copies.iterdir() if path.is_dir())
+    if planted == "link":
+        folder.rename(tmp_path / "elsewhere")
+        folder.symlink_to(tmp_path / "elsewhere")
+    else:
+        folder.chmod(0o777)
+    for path in copied(lake):
+        path.write_bytes(bytes(path.stat().st_size))
+    assert answers(lake) == answers(Lake(lake.uri, lake.storage))
+
+
+def test_a_lake_whose_name_looks_like_a_partition_is_not_copied(lake: Lake) -> None:
+    """DuckDB would want that partition of the copies, too."""
+    odd = Lake(f"{lake.uri}/env=prod", lake.storage, lake.copies)
+    lake_of(odd.uri, {"lattice_access": [lattice("a", "b", ip="10.0.0.1", target="10.0.0.2")]}, odd.storage)
+    assert answers(odd)["call_minutes"]
+    assert copied(odd) == []
+
+
+def test_some_files_may_be_copied_and_others_not(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    without = answers(Lake(lake.uri, lake.storage))
+    answers(lake)
+    every = copied(lake)
+    monkeypatch.setattr(copies_, "_MOST", 0)
+    for path in every[::2]:
+        path.unlink()
+    assert answers(lake) == without
+    assert copied(lake) == every[1::2]
+
+
+def test_a_disk_that_is_nearly_full_is_left_alone(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies_, "_LEFT_FREE", 1 << 60)
+    assert answers(lake) == answers(Lake(lake.uri, lake.storage))
+    assert copied(lake) == []
+
+
+def test_copies_that_cannot_be_read_are_made_again(lake: Lake) -> None:
+    without = answers(lake)
+    for path in copied(lake):
+        path.write_bytes(bytes(path.stat().st_size))
+    assert answers(lake) == without  # of the lake itself
+    assert copied(lake) == []
+    assert answers(lake) == without
+    assert copied(lake)
+
+
+def test_a_session_goes_on_when_its_copies_are_removed(lake: Lake) -> None:
+    assert lake.copies is not None
+    with open_session(lake, "-2h", history_hours=24) as session:
+        session.hold("hourly_calls")
+        before = session.query("from call_hours").num_rows
+        shutil.rmtree(lake.copies)
+        assert session.query("from call_hours").num_rows == before
+        shutil.rmtree(lake.copies)
+        assert [rows.num_rows for rows in session.query_all([("from call_hours", {})] * 2)] == [before] * 2
+        shutil.rmtree(lake.copies)
+        assert not session.refresh()
+        assert copied(lake)
+        with pytest.raises(QueryError):
+            session.query("from nothing")
 
 
 def test_copies_that_nobody_reads_are_removed(lake: Lake) -> None:
@@ -150,18 +218,18 @@ def test_copies_that_nobody_reads_are_removed(lake: Lake) -> None:
         pass
     first, *others = copied(lake)
     now = time.time()
-    old = first.with_name("v1-old.parquet")
-    shutil.copy(first, old)
-    for path, days in ((old, 9), (first, 7)):
+    forgotten = lake.copies / "another" / "call_hours" / "day=2026-03-10" / "v1-old.parquet"
+    forgotten.parent.mkdir(parents=True)
+    shutil.copy(first, forgotten)
+    for path, days in ((forgotten, 9), (first, 7)):
         os.utime(path, (now - days * 86_400,) * 2)
     # Done an hour ago at most: not done again.
     answers(lake)
-    assert old.exists()
-    (folder,) = lake.copies.iterdir()
-    os.utime(folder / ".swept", (now - 3_601,) * 2)
+    assert forgotten.exists()
+    os.utime(lake.copies / ".swept", (now - 3_601,) * 2)
     with open_session(lake, history_hours=10_000):
         pass
-    assert not old.exists()
+    assert not (lake.copies / "another").exists()
     assert copied(lake) == [first, *others]
     assert now - first.stat().st_mtime < 3_600  # it was asked for, so it stays for as long again
 

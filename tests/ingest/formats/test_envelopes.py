@@ -40,6 +40,13 @@ def test_firehose_puts_subscriptions_back_to_back() -> None:
     assert unwrap(data) == f"{FLOW}\n{json.dumps(LATTICE)}\n".encode()
 
 
+def test_two_producers_of_one_firehose() -> None:
+    """One writes records, the other subscriptions, a line each."""
+    lines = [json.dumps(LATTICE), subscription(FLOW, FLOW), subscription(json.dumps(LATTICE))]
+    expected = [json.dumps(LATTICE), FLOW, FLOW, json.dumps(LATTICE)]
+    assert unwrap("\n".join(lines).encode()).decode().splitlines() == expected
+
+
 def test_firehose_puts_records_back_to_back() -> None:
     assert unwrap((json.dumps(LATTICE) * 3).encode()) == f"{json.dumps(LATTICE)}\n".encode() * 3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -210,3 +210,26 @@ def test_small_objects_of_much_text_are_opened_one_by_one(monkeypatch: pytest.Mo
     for number, _ in enumerate(opened(Reading(*[bomb] * 16)), 1):
         assert len(decompressed) == number
     assert len(decompressed) == 16
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd])
+def test_a_small_object_of_very_much_text_is_cut_as_it_is_asked_for(pack: Callable[[bytes], bytes]) -> None:
+    """All pieces of 48 MiB of newlines, with an offset for each, would be nine times as much in memory."""
+    bomb = pack(b"\n" * (48 << 20))
+    assert len(bomb) < 128 << 10
+    cut = 0
+
+    def watched(body: Body) -> Iterator[Piece | Damage]:
+        nonlocal cut
+        for piece in pieces(body):
+            cut += 1
+            yield piece
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces_, "pieces", watched)
+        (_, found), _ = opened(Reading(bomb, b"a\n"))
+        assert not isinstance(found, Parquet | SourceError)
+        few = cut
+        lines = sum(count for _, count in found)
+    assert 0 < few < cut
+    assert lines == 48 << 20
