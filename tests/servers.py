@@ -30,6 +30,7 @@ from ingest.settings import Settings
 
 ACCESS_KEY, SECRET_KEY, REGION = "test", "testtest", "us-east-1"
 START_SECONDS = 60
+MOTO_SERVER = Path(__file__).with_name("moto_server.py")
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def run_moto(log: Path) -> Iterator[S3Server]:
         bucket, _, prefix = real.removeprefix("s3://").partition("/")
         yield S3Server(None, (bucket, f"{prefix.rstrip('/')}/" if prefix else ""))
         return
-    with _serving([_beside_python("moto_server"), "-H", "127.0.0.1", "-p", "0"], log) as url:
+    with _serving([sys.executable, "-P", str(MOTO_SERVER), "-H", "127.0.0.1", "-p", "0"], log) as url:
         yield S3Server(url)
 
 

@@ -131,7 +131,7 @@ def test_a_lake_on_s3_is_compacted_verified_and_known(moto_s3: S3Server, tmp_pat
 
     def run(*arguments: str) -> Any:
         done = lakes.run(*arguments, "--lake", lake, env={**os.environ, **environment})
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, (done.stderr, done.stdout)
         return done.stdout
 
     run("ingest", str(tmp_path / "logs"))
