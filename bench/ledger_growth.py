@@ -8,6 +8,7 @@ start, with the peak memory of that process. Guards: a table's log with a millio
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import subprocess
 import sys
@@ -148,6 +149,7 @@ def peak() -> int:
 def find(lake_uri: str, listing: Path) -> None:
     """Print the seconds until the new objects were found, and the peak RSS before and after, in MiB."""
     leave_out_pandas()
+    gc.freeze()  # as the command does, once it has imported everything
     source = Listing(listing)
     before = peak()
     started, cpu = time.monotonic(), time.process_time()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -30,6 +34,9 @@ _UNTIL = typer.Option(None, "--until", help="End, exclusive; same forms.")
 _FORMAT = typer.Option(None, "--format", help="table (on a terminal), csv (elsewhere), json or parquet.")
 _OUTPUT = typer.Option(None, "--output", "-o", help="File to write; stdout without one.")
 _LONGEST_HISTORY = 24 * 366 * 10
+_SHORT_HISTORY = 24
+"""Hours that open in two seconds, of a lake of 20 million requests a day."""
+_PATIENCE_SECONDS = 3.0
 
 
 def _session(
@@ -98,7 +105,12 @@ def query_command(
     if history is not None and (math.isnan(history) or not report.history_hours):
         about = "is no number" if math.isnan(history) else f"{name} looks at its window alone"
         raise typer.BadParameter(about, param_hint="--history")
-    with _session(context, lake, since, until, report, history=history) as session:
+    looks_back = report.history_hours if history is None else history
+    hint = f"still reading: {name} looks back {looks_back:g} h; --history tells it to look back fewer"
+    with (
+        _said_when_slow(hint if looks_back > _SHORT_HISTORY else "still reading"),
+        _session(context, lake, since, until, report, history=history) as session,
+    ):
         rows = report.run(session, given)
         values = report.bind(session, given)
         since_, until_ = (values.get(name, bound) for name, bound in zip(WINDOW, session.window(), strict=True))
@@ -119,6 +131,23 @@ def _print_completeness(lake: Lake, window: Window) -> None:
     if is_empty:
         said = f"lake {lake.uri} holds no logs yet; run eastwest ingest SOURCE first"
     _say(said)
+
+
+@contextmanager
+def _said_when_slow(text: str) -> Iterator[None]:
+    """Say it on a terminal, should the block take long: a week of a large lake takes ten seconds to open."""
+    timer = threading.Timer(_PATIENCE_SECONDS, _say, [text])
+    timer.daemon = True
+    if _is_watched():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _is_watched() -> bool:
+    return sys.stderr.isatty()
 
 
 def _say(text: str) -> None:

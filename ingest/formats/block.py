@@ -6,6 +6,7 @@ a block and not once an object. Every line ends as one of row, reject or skipped
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.formats.object_key import ObjectKey
-from ingest.formats.scan import Marks, marks
+from ingest.formats.scan import Marks, filled, marks
 
 Indices = npt.NDArray[np.int64]
 
@@ -77,6 +78,12 @@ class Block:
         return np.cumsum([len(part) for part in self.parts], dtype=np.int64)
 
     @cached_property
+    def _ends_of_parts(self) -> list[int]:
+        # Of single lines many are asked for, and an array's own search takes ten times as long.
+        ends: list[int] = self.part_ends.tolist()
+        return ends
+
+    @cached_property
     def marks(self) -> Marks:
         """Where its control characters are, and what else decides how it is read."""
         return self.found_marks or marks(self.data)
@@ -91,6 +98,11 @@ class Block:
         if len(found) != len(self):
             raise ValueError(f"block says {len(self)} lines and holds {len(found)}")
         return found
+
+    @cached_property
+    def filled(self) -> Indices:
+        """The lines that hold more than white space."""
+        return filled(np.frombuffer(self.data, dtype=np.uint8), self.ends)
 
     @cached_property
     def object_of(self) -> npt.NDArray[np.int32]:
@@ -117,16 +129,19 @@ class Block:
 
     def line(self, at: int) -> bytes:
         r"""A line's bytes, without its end (`\n` or `\r\n`)."""
-        start = self.start(at)
-        part = int(np.searchsorted(self.part_ends, start, side="right"))
-        begin = int(self.part_ends[part - 1]) if part else 0
-        return self.parts[part][start - begin : int(self.ends[at]) - begin].rstrip(b"\r\n")
+        start, end = self.start(at), int(self.ends[at])
+        if isinstance(self.text, bytes):
+            return self.text[start:end].rstrip(b"\r\n")
+        part = bisect_right(self._ends_of_parts, start)
+        begin = self._ends_of_parts[part - 1] if part else 0
+        return self.text[part][start - begin : end - begin].rstrip(b"\r\n")
 
-    def offset(self, at: int) -> int:
-        """Offset of a line within its own (decompressed) object."""
-        of = int(self.object_of[at])
-        begin = self.first_offsets[of] if self.first_offsets else 0
-        return self.start(at) - self.start(int(self._first_at[of])) + begin
+    def offsets(self, at: Indices) -> Indices:
+        """Offsets of lines within their own (decompressed) objects."""
+        of = self.object_of[at]
+        starts = np.concatenate([np.zeros(1, dtype=np.int64), self.ends])
+        found: Indices = starts[at] - starts[self._first_at[of]]
+        return found + np.asarray(self.first_offsets, dtype=np.int64)[of] if self.first_offsets else found
 
     def __len__(self) -> int:
         return int(sum(self.line_counts))

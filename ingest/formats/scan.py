@@ -20,6 +20,10 @@ Offsets = npt.NDArray[np.int64]
 
 WINDOW = 1 << 18
 
+_SHOWN = np.ones(256, dtype=np.bool_)
+_SHOWN[list(b" \t\n\r\v\f")] = False
+"""Which bytes are more than white space, as `bytes.strip` says."""
+
 _BYTES_A_CONTROL = 64
 """No log has more of them than that, as a rule: they are looked for again when there is no room."""
 
@@ -163,6 +167,14 @@ def count_keys(data: Bytes) -> tuple[int, int]:
         keys += int(np.count_nonzero(colons & (window[:-2] == ord('"')) & (window[2:] != ord("n"))))
         spaced += int(np.count_nonzero(colons & (window[:-2] == ord(" "))))
     return keys, spaced
+
+
+def filled(data: Bytes, ends: Offsets) -> Offsets:
+    """Indices of the lines, of which the offsets after their ends are given, that hold more than white space."""
+    if not len(ends):
+        return ends
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1]])
+    return np.flatnonzero(np.logical_or.reduceat(_SHOWN[data], starts))
 
 
 def find(data: bytes, what: bytes) -> Offsets:

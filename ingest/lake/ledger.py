@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
@@ -58,6 +59,11 @@ class _Known:
         connection = duckdb.connect()
         connection.execute(_KNOWN)
         return connection
+
+    def prepare(self, lake: Lake) -> None:
+        """Read what is there already; whoever asks later meets the same error, and tells of it."""
+        with self._lock, suppress(Exception):
+            self._follow(lake)
 
     def look_up(self, lake: Lake, listed: pa.Table) -> dict[int, bool]:
         """Index of each listed object that is known, and whether in its listed version."""
@@ -174,6 +180,13 @@ _guard = threading.Lock()
 def _of(lake: Lake) -> _Known:
     with _guard:
         return _known.setdefault(lake, _Known())
+
+
+def prepare(lake: Lake) -> threading.Thread:
+    """A thread that reads the ledger, beside what is done until it is asked: a listing waits for its source."""
+    reading = threading.Thread(target=_of(lake).prepare, args=(lake,), name="ledger")
+    reading.start()
+    return reading
 
 
 def unknown(lake: Lake, uris: Sequence[str], etags: Sequence[str]) -> dict[int, bool]:

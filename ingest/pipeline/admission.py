@@ -108,18 +108,20 @@ def reject_rows(
     block: Block, rejects: Sequence[Rejected], format_name: str | None, now: datetime
 ) -> list[dict[str, object]]:
     """Rows of `rejects` for lines of a block."""
+    at = np.fromiter((reject.at for reject in rejects), dtype=np.int64, count=len(rejects))
+    places = zip(block.object_of[at].tolist(), block.line_of[at].tolist(), block.offsets(at).tolist(), strict=True)
     return [
         reject_row(
-            block.keys[int(block.object_of[reject.at])],
-            line=int(block.line_of[reject.at]),
-            offset=block.offset(reject.at),
+            block.keys[of],
+            line=line,
+            offset=offset,
             format_name=format_name,
             reason=reject.reason,
             detail=reject.detail,
             raw=block.line(reject.at),
             now=now,
         )
-        for reject in rejects
+        for reject, (of, line, offset) in zip(rejects, places, strict=True)
     ]
 
 

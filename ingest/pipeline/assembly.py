@@ -259,9 +259,9 @@ class Assembly:
 
     def _reject_lines(self, outcome: Outcome, piece: Piece, count: int, first_line: int) -> None:
         block = Block(piece.data, [outcome.key], [count], "", (first_line,), (piece.offset,))
-        texts = {at: text for at in range(count) if (text := block.line(at)).strip()}
         rejects = [
-            Rejected(at, Reason.UNSUPPORTED_FORMAT, formats.unsupported(text) or _UNKNOWN) for at, text in texts.items()
+            Rejected(at, Reason.UNSUPPORTED_FORMAT, formats.unsupported(block.line(at)) or _UNKNOWN)
+            for at in block.filled.tolist()
         ]
         outcome.skipped += count - len(rejects)
         rejects, others = sort_out(block, rejects, None)

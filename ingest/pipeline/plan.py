@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 
@@ -23,19 +23,23 @@ def new_objects(
     source: Source, lake: Lake, since: datetime | None, until: datetime | None
 ) -> Iterator[list[SourceObject]]:
     """Listed objects of the window that are not in the lake yet, in the order of their keys, in chunks."""
-    for listed in _gather(source.list(since, until)):
+    reading = ledger.prepare(lake)
+    for listed in _gather(source.list(since, until), lambda: not reading.is_alive()):
         unknown = ledger.unknown(lake, [item.uri for item in listed], [item.etag for item in listed])
         if unknown:
             yield [listed[at]._replace(rewritten=True) if new else listed[at] for at, new in unknown.items()]
 
 
-def _gather(chunks: Iterable[Sequence[SourceObject]]) -> Iterator[list[SourceObject]]:
-    """Fewer, larger chunks: one look into the ledger passes over all of it. The first comes soon, others grow."""
+def _gather(chunks: Iterable[Sequence[SourceObject]], is_ready: Callable[[], bool]) -> Iterator[list[SourceObject]]:
+    """Fewer, larger chunks: one look into the ledger passes over all of it. The first comes soon, others grow.
+
+    Until the ledger `is_ready` to be looked into, there is nothing better to do than to list.
+    """
     gathered: list[SourceObject] = []
     wanted = _LISTED_FIRST
     for chunk in chunks:
         gathered.extend(chunk)
-        if len(gathered) >= wanted:
+        if len(gathered) >= _LISTED_AT_ONCE or (len(gathered) >= wanted and is_ready()):
             yield gathered
             gathered, wanted = [], min(2 * wanted, _LISTED_AT_ONCE)
     if gathered:

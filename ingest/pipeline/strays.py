@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from types import ModuleType
 
+import numpy as np
+
 from ingest import formats
 from ingest.formats.block import Block, Reason, Rejected
 from ingest.formats.lines import BOM
@@ -42,11 +44,12 @@ def sort_out(
 
 def _block(module: ModuleType, block: Block, chosen: Sequence[int]) -> Block:
     """Some lines of a block as one of their own, each with its place in its object."""
+    places = np.asarray(chosen, dtype=np.int64)
     return Block(
         b"".join(block.data[block.start(at) : int(block.ends[at])] for at in chosen),
-        [block.keys[int(block.object_of[at])] for at in chosen],
+        [block.keys[of] for of in block.object_of[places].tolist()],
         [1] * len(chosen),
         module.layout(block.line(chosen[0]).removeprefix(BOM)),
-        [int(block.line_of[at]) for at in chosen],
-        [block.offset(at) for at in chosen],
+        block.line_of[places].tolist(),
+        block.offsets(places).tolist(),
     )

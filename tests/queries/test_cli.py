@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import eastwest
+from queries import cli
 from tests.queries.lake_of import NINE, Row, at, denied, lake_of, lattice
 from tests.queries.test_completeness import flows
 from tests.queries.test_completeness import lattice as lattice_objects
@@ -73,6 +74,25 @@ def test_history_may_be_shorter_than_the_report_s_own(tmp_path: Path) -> None:
         in run(tmp_path, *window, "--history", "24").stderr
     )
     assert "looked back" not in run(tmp_path, *window).stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([], "still reading: denied_callers looks back 168 h; --history tells it to look back fewer"),
+        (["--history", "24"], "still reading"),
+    ],
+)
+def test_who_waits_long_is_told_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str], said: str
+) -> None:
+    lake_of(tmp_path, {"lattice_access": called()})
+    monkeypatch.setattr(cli, "_PATIENCE_SECONDS", 0.0)
+    assert "still reading" not in run(tmp_path, "denied_callers", *more).stderr
+    monkeypatch.setattr(cli, "_is_watched", lambda: True)
+    assert said in run(tmp_path, "denied_callers", *more).stderr.splitlines()
+    monkeypatch.setattr(cli, "_PATIENCE_SECONDS", 600.0)
+    assert "still reading" not in run(tmp_path, "denied_callers", *more).stderr
 
 
 @pytest.mark.parametrize("hours", ["-1", "nan", "inf", "1e300"])
