@@ -259,12 +259,12 @@ class Assembly:
 
     def _reject_lines(self, outcome: Outcome, piece: Piece, count: int, first_line: int) -> None:
         block = Block(piece.data, [outcome.key], [count], "", (first_line,), (piece.offset,))
-        rejects = [
-            Rejected(at, Reason.UNSUPPORTED_FORMAT, formats.unsupported(block.line(at)) or _UNKNOWN)
-            for at in block.filled.tolist()
-        ]
-        outcome.skipped += count - len(rejects)
-        rejects, others = sort_out(block, rejects, None)
+        names = {at: formats.unsupported(block.line(at)) for at in block.filled.tolist()}
+        found = [Rejected(at, Reason.UNSUPPORTED_FORMAT, name or _UNKNOWN) for at, name in names.items()]
+        outcome.skipped += count - len(found)
+        # Those that have a name are nobody else's.
+        unnamed, others = sort_out(block, [reject for reject in found if not names[reject.at]], None)
+        rejects = sorted([*unnamed, *(reject for reject in found if names[reject.at])], key=lambda reject: reject.at)
         outcome.rejects += len(rejects)
         self._reject(block, rejects, None)
         for module, strays in others.items():

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.pipeline.plan import batches
+from ingest.errors import LakeError
+from ingest.lake import ledger
+from ingest.lake.tables import Lake
+from ingest.pipeline import plan
+from ingest.pipeline.plan import batches, new_objects
 from ingest.sources import SourceObject
 
 WHEN = datetime(2026, 3, 10, tzinfo=UTC)
@@ -65,3 +73,56 @@ def test_the_first_batches_come_before_the_listing_ends() -> None:
 
     first = next(batches(listing(), 1_000, 100, workers=2))  # type: ignore[arg-type]
     assert (len(first), len(asked)) == (1, 8)
+
+
+class Listing:
+    """A source that lists one object at a time, the ledger's reader having ended before the one of that number."""
+
+    uri = "s3://bucket"
+
+    def __init__(self, count: int, read_before: int = 0) -> None:
+        self.count, self.read_before = count, read_before
+        self.read = threading.Event()
+        self.reader = threading.Thread(target=self.read.wait)
+
+    def prepare(self, lake: Lake) -> threading.Thread:
+        self.reader.start()
+        return self.reader
+
+    def list(self, since: datetime | None, until: datetime | None) -> Iterator[list[SourceObject]]:
+        for number, item in enumerate(objects([1] * self.count)):
+            if number == self.read_before:
+                self.read.set()
+                self.reader.join()
+            yield [item]
+
+
+@pytest.mark.parametrize(
+    ("read_before", "chunks"),
+    [
+        # Two suffice for a first look, then twice as many, and five at most.
+        (0, [2, 4, 5, 2]),
+        # Five are listed until there is something to look into; four are waited for then.
+        (7, [5, 4, 4]),
+        (12, [5, 5, 3]),
+    ],
+)
+def test_the_listing_goes_on_while_the_ledger_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_before: int, chunks: list[int]
+) -> None:
+    listing = Listing(13, read_before)
+    monkeypatch.setattr(plan, "_LISTED_FIRST", 2)
+    monkeypatch.setattr(plan, "_LISTED_AT_ONCE", 5)
+    monkeypatch.setattr(ledger, "prepare", listing.prepare)
+    found = new_objects(listing, Lake(str(tmp_path)), None, None)  # type: ignore[arg-type]
+    assert [len(chunk) for chunk in found] == chunks
+
+
+def test_a_ledger_that_cannot_be_read_is_told_of(tmp_path: Path) -> None:
+    log = tmp_path / "objects" / "_delta_log"
+    log.mkdir(parents=True)
+    (log / f"{0:020}.json").write_text("no commit")
+    listing = Listing(1)
+    listing.reader.start()
+    with pytest.raises(LakeError, match="objects"):
+        list(new_objects(listing, Lake(str(tmp_path)), None, None))  # type: ignore[arg-type]
