@@ -8,10 +8,13 @@ by mistake if both agreed: of ten million known and ten million listed objects, 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import cached_property, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,6 +29,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from ingest.lake.declarations import OBJECTS
+from ingest.lake.remote_columns import WHOLE, fetch_columns
 from ingest.lake.statements import sql
 from ingest.lake.store import open_store
 from ingest.lake.tables import Lake, Stream, StreamOf
@@ -35,6 +39,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 """Statistics of files that delta-rs wrote are cut to it."""
 _FEW = 100_000
 """Rows that no longer count and are kept, whatever the others are; beyond, as many as count."""
+_AT_ONCE = 32
+"""Files on S3 that are fetched at a time: each is waited for, two or three times if it is large."""
 _KNOWN = "create or replace table known (object ubigint)"
 _Numbers = npt.NDArray[Any]
 
@@ -99,8 +105,8 @@ class _Known:
     def _file_of(self, rows: _Numbers) -> _Numbers:
         return np.searchsorted(self._starts, rows, side="right") - 1
 
-    def _newest(self, lake: Lake) -> Mapping[str, int]:
-        """The ledger's files, each with its number of rows; the handle is kept, for opening one reads a checkpoint."""
+    def _newest(self, lake: Lake) -> Mapping[str, tuple[int, int]]:
+        """The ledger's files, each with its rows and bytes; the handle is kept, for opening one reads a checkpoint."""
         try:
             if self._handle is not None:
                 self._handle.update_incremental()
@@ -109,8 +115,10 @@ class _Known:
         self._handle = self._handle or lake.open(OBJECTS)
         if self._handle is None:
             return {}
-        actions = pa.table(self._handle.get_add_actions(flatten=True)).select(["path", "num_records"]).to_pylist()
-        return {str(action["path"]): int(action["num_records"]) for action in actions}
+        actions = pa.table(self._handle.get_add_actions(flatten=True)).select(["path", "num_records", "size_bytes"])
+        return {
+            str(path): (int(rows), int(size)) for path, rows, size in zip(*actions.to_pydict().values(), strict=True)
+        }
 
     def _follow(self, lake: Lake) -> None:
         files = self._newest(lake)
@@ -118,7 +126,7 @@ class _Known:
             file = self._files.pop(path)
             self._counts[file] = False
             self._versions.pop(file, None)
-        if self._rows > 2 * sum(files.values()) + _FEW:
+        if self._rows > 2 * sum(rows for rows, _ in files.values()) + _FEW:
             self._empty()
         added = sorted(files.keys() - self._files.keys())
         if not added:
@@ -128,45 +136,59 @@ class _Known:
             self._paths.append(path)
             self._starts.append(self._rows)
             self._counts.append(True)
-            self._rows += files[path]
+            self._rows += files[path][0]
+            self._sizes.append(files[path][1])
+        numbers = [self._files[path] for path in added]
         try:
-            if lake.is_local:
-                self._local(lake, added).project("hash(log_object) as object").insert_into("known")
-            else:
-                self._fetch(lake, added)
+            with self._at_hand(lake, numbers, "log_object") as paths:
+                self._connection.read_parquet(paths).project("hash(log_object) as object").insert_into("known")
+                if not lake.is_local:
+                    # The small ones were fetched whole, so their versions are here as well.
+                    here = zip(numbers, paths, strict=True)
+                    self._take_versions({number: path for number, path in here if self._sizes[number] <= WHOLE})
         except BaseException:
             self._empty()  # a row's number tells its file only where all rows of all files are there
             raise
 
-    def _local(self, lake: Lake, paths: Collection[str]) -> duckdb.DuckDBPyRelation:
-        return self._connection.read_parquet([f"{lake.table_uri(OBJECTS)}/{path}" for path in paths])
-
-    def _fetch(self, lake: Lake, added: Collection[str]) -> None:
-        """Read files that are not on this machine: the ETags at once, too."""
+    @contextmanager
+    def _at_hand(self, lake: Lake, files: Sequence[int], column: str) -> Iterator[list[str]]:
+        """Paths of files on this machine that hold that column of these files of the ledger, until the block ends."""
+        if lake.is_local:
+            yield [f"{lake.table_uri(OBJECTS)}/{self._paths[file]}" for file in files]
+            return
         store = open_store(lake.uri, lake.storage)
-        for path in added:
-            body = pa.BufferReader(obstore.get(store, f"{OBJECTS.name}/{path}").bytes())
-            rows = self._connection.from_arrow(pq.read_table(body, columns=["log_object", "etag"]))
-            rows.project("hash(log_object) as object").insert_into("known")
-            self._versions[self._files[path]] = rows.project("hash(etag) as version").fetchnumpy()["version"]
+        with TemporaryDirectory(prefix="eastwest-") as folder:
+            targets = [Path(folder, f"{file}.parquet") for file in files]
+
+            def fetch(file: int, target: Path) -> None:
+                fetch_columns(store, f"{OBJECTS.name}/{self._paths[file]}", self._sizes[file], [column], target)
+
+            with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="ledger") as pool:
+                list(pool.map(fetch, files, targets))
+            yield [str(target) for target in targets]
 
     def _read_versions(self, lake: Lake, files: Collection[int]) -> None:
         """Know the ETags of files, too: many listed objects are in few files, and most files hold none."""
         lacking = [file for file in files if file not in self._versions]
-        if not lacking:
+        if lacking:
+            with self._at_hand(lake, lacking, "etag") as paths:
+                self._take_versions(dict(zip(lacking, paths, strict=True)))
+
+    def _take_versions(self, paths: Mapping[int, str]) -> None:
+        """Know the ETags of files, each of which lies at that path."""
+        if not paths:
             return
-        versions = (
-            self._local(lake, [self._paths[file] for file in lacking]).project("hash(etag) as version").fetchnumpy()
-        )
+        found = self._connection.read_parquet([*paths.values()]).project("hash(etag) as version").fetchnumpy()
         ends = [*self._starts[1:], self._rows]
-        sizes = [ends[file] - self._starts[file] for file in lacking]
-        self._versions |= zip(lacking, np.split(versions["version"], np.cumsum(sizes)[:-1]), strict=True)
+        rows = [ends[file] - self._starts[file] for file in paths]
+        self._versions |= zip(paths, np.split(found["version"], np.cumsum(rows)[:-1]), strict=True)
 
     def _empty(self) -> None:
         if self._rows:
             self._connection.execute(_KNOWN)
         self._files: dict[str, int] = {}
         self._paths: list[str] = []
+        self._sizes: list[int] = []
         self._starts: list[int] = []
         self._counts: list[bool] = []
         self._versions: dict[int, _Numbers] = {}

@@ -9,11 +9,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from ingest.lake import compaction, ledger
+from ingest.lake import compaction, ledger, remote_columns
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.tables import Lake
 from ingest.lake.unit import Unit
+from ingest.sources.s3_access import storage_options
 from tests import lakes
+from tests.servers import S3Server
 
 FIRST = datetime(2026, 3, 10, 12, 0, 0, 123_456, tzinfo=UTC)
 FILES, ROWS = 12, 50
@@ -34,13 +36,17 @@ def rows(wanted: set[Unit], when: datetime) -> pa.Table:
     return pa.Table.from_pylist(found, schema=OBJECTS.arrow)
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """A ledger of those files."""
-    made = Lake(str(tmp_path))
+def filled(made: Lake) -> Lake:
+    """The lake, with a ledger of those files."""
     for file in range(FILES):
         made.append(OBJECTS, units(file), lambda wanted, file=file: rows(wanted, ingested_at(file)))  # type: ignore[misc]
     return made
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """Such a lake, on this machine."""
+    return filled(Lake(str(tmp_path)))
 
 
 def unknown(lake: Lake, listed: list[Unit]) -> dict[int, bool]:
@@ -53,6 +59,19 @@ def test_every_object_is_known_in_its_own_version_alone(lake: Lake) -> None:
     others = [Unit(unit.uri, listed[at - 1].etag) for at, unit in enumerate(listed)]
     assert unknown(lake, others) == dict.fromkeys(range(FILES * ROWS), True)
     assert unknown(lake, [Unit("new", "e"), listed[7], others[8]]) == {0: False, 2: True}
+
+
+@pytest.mark.parametrize("whole", [1 << 20, 0], ids=["small files", "large ones"])
+def test_a_ledger_on_s3_knows_the_same(moto_s3: S3Server, monkeypatch: pytest.MonkeyPatch, whole: int) -> None:
+    for module in (ledger, remote_columns):
+        monkeypatch.setattr(module, "WHOLE", whole)
+    uri = f"{moto_s3.bucket('lake').uri}lake"
+    lake = filled(Lake(uri, storage_options(uri, moto_s3.settings())))
+    listed = sorted(unit for file in range(FILES) for unit in units(file))
+    assert unknown(lake, [*listed, Unit("new", "e"), Unit("03/05", "other")]) == {600: False, 601: True}
+    compaction.compact(lake, OBJECTS, ingested_at(5).date())
+    lake.append(OBJECTS, {Unit("later", "e")}, lambda wanted: rows(wanted, FIRST))
+    assert unknown(lake, [*listed, Unit("later", "e"), Unit("03/05", "other")]) == {601: True}
 
 
 @pytest.mark.parametrize("compacted", [False, True], ids=["as appended", "compacted"])
