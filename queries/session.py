@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TypeVar
 
@@ -19,33 +18,19 @@ import duckdb
 import pyarrow as pa
 
 from ingest.errors import LakeError, QueryError
-from ingest.lake.declarations import OBJECTS, ROLLUPS, SOURCE_TABLES, TABLES
-from ingest.lake.schema import Table
+from ingest.lake.declarations import ROLLUPS, TABLES
 from ingest.lake.snapshot import DataFile, Snapshot
 from ingest.lake.store import is_remote
 from ingest.lake.tables import Lake
 from ingest.lake.vocabulary import ROWS_AT_ONCE
 from queries import statements
 from queries.copies import forget, nearest_files
+from queries.extent import Bound, extent_of, hour_of
 from queries.names_file import GivenName, names_statement
 from queries.scans import moment, scan
 from queries.storage import FILE_SIZES, extension_statements, secret_statement
-from queries.times import parse_time
-from queries.watermarks import (
-    bounds_statements,
-    complete_until,
-    data_until_statement,
-    newest_data,
-    next_minute,
-    oldest_data,
-    oldest_of,
-    watermark_statement,
-)
+from queries.watermarks import data_until_statement, watermark_statement
 
-_REMOTE_WINDOW = timedelta(days=7)
-_LEDGER_BEFORE = timedelta(days=2)
-"""So long before the window the ledger is read: an object is in it after its events (a row may be a day ahead of its
-object's time), and what delivered in the day before is known as a source."""
 _HELD_ROWS = {"endpoint_hours": 500_000, "edge_hours": 300_000, "objects": 200_000}
 """Small tables that identity and most questions look into, a column or two at a time. On S3 each look is a request: so
 many rows of them at most are read at once, and held. Files that are copied on this machine cost none."""
@@ -55,9 +40,7 @@ _CLOCK = "set TimeZone = 'UTC'"
 _FOOTERS = "set global parquet_metadata_cache = true"
 """Files of a lake never change, and a question names one several times: its footer is read once."""
 _TEMPORARY = re.compile("^create or replace temp ", re.MULTILINE)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Bound = datetime | str | None
 Files = tuple[DataFile, ...]
 T = TypeVar("T")
 
@@ -85,30 +68,25 @@ class Session:
         self.around = around
         self._names = names
         self._bounds = (since, until)
-        self._load()
+        self._open()
 
-    def _load(self) -> None:
+    def _open(self) -> None:
         try:
-            self._read(nearest_files)
+            self._make(nearest_files)
         except LakeError:
             if not self._copies:
                 raise
             # Perhaps a copy cannot be read.
             forget(self.lake)
-            self._read(lambda _, files: files)
+            self._make(lambda _, files: files)
 
-    def _read(self, nearest: Callable[[Lake, dict[str, Files]], dict[str, Files]]) -> None:
+    def _make(self, nearest: Callable[[Lake, dict[str, Files]], dict[str, Files]]) -> None:
         self._copies: list[str] = []
-        snapshots = self._snapshots()
         self._held: set[str] = set()
-        self.since, self.until = self._window_of(snapshots)
-        self._oldest, newest = oldest_data(snapshots), newest_data(snapshots)
-        self._oldest_rollup = oldest_of(snapshots, (table.name for table in ROLLUPS))
-        self._oldest_object = oldest_of(snapshots, (OBJECTS.name,))
-        self._end = None if newest is None else next_minute(newest)
-        self._complete = complete_until(snapshots)
-        files = {name: self._files(TABLES[name], snapshot) for name, snapshot in snapshots.items()}
-        chosen = nearest(self.lake, files)
+        snapshots = self._snapshots()
+        self._extent = extent_of(snapshots, self._bounds, self.history, self.around, is_local=self.lake.is_local)
+        self.since, self.until = self._extent.since, self._extent.until
+        chosen = nearest(self.lake, self._extent.files())
         if not self.lake.is_local:
             self._copies = [file.uri for of in chosen.values() for file in of if not is_remote(file.uri)]
         self.rows = {name: sum(file.rows for file in files) for name, files in chosen.items()}
@@ -126,7 +104,7 @@ class Session:
 
     def _body(self, snapshots: Mapping[str, Snapshot], chosen: Mapping[str, tuple[DataFile, ...]]) -> Iterator[str]:
         for name, files in chosen.items():
-            yield scan(TABLES[name], files, *self._bounds_of(TABLES[name]))
+            yield scan(TABLES[name], files, *self._extent.bounds_of(TABLES[name]))
             if self.lake.is_local or name not in _HELD_ROWS:
                 continue
             if self.rows[name] <= _HELD_ROWS[name] and any(is_remote(file.uri) for file in files):
@@ -136,22 +114,13 @@ class Session:
                 yield f"drop table if exists held_{name}"
         yield watermark_statement(snapshots)
         yield data_until_statement(snapshots)
-        yield from self._bounds_statements()
+        yield from self._extent.statements()
         yield names_statement(self._names)
         yield from statements.macros()
         for table in ROLLUPS:
             if table.counted_from and snapshots[table.name].version < 0:
                 yield statements.stand_in(table)
         yield from statements.relations(self._is_empty)
-
-    def _bounds_statements(self) -> Iterator[str]:
-        begin, end = self.window()
-        bounds = {"history_from": begin - self.history, "window_from": begin, "window_until": end}
-        return bounds_statements(self._first_hour(), bounds)
-
-    def _first_hour(self) -> datetime | None:
-        """The hour of the first row of a source table; None without a bound."""
-        return None if self.since is None else _hour_of(self.since - self.around)
 
     def _is_empty(self, table: str) -> bool:
         return self.connection.execute(f"from {table} limit 1").fetchone() is None
@@ -160,33 +129,6 @@ class Session:
         # A dozen small reads, each waiting for the store more than computing.
         with ThreadPoolExecutor(len(TABLES)) as pool:
             return dict(zip(TABLES, pool.map(self.lake.snapshot, TABLES.values()), strict=True))
-
-    def _window_of(self, snapshots: Mapping[str, Snapshot]) -> tuple[datetime | None, datetime | None]:
-        """The bounds as times; relative ones count back from the end of complete data."""
-        complete = complete_until(snapshots)
-        since, until = (parse_time(bound, complete) if isinstance(bound, str) else bound for bound in self._bounds)
-        if until is None and isinstance(self._bounds[0], str) and self._bounds[0].startswith("-"):
-            until = complete
-        newest = newest_data(snapshots)
-        if since is None and until is None and newest is not None and not self.lake.is_local:
-            since = newest - _REMOTE_WINDOW
-            print(f"window: the newest 7 days of data, since {since:%Y-%m-%d %H:%M}Z; see --since", file=sys.stderr)
-        return since, until
-
-    def _bounds_of(self, table: Table) -> tuple[datetime | None, datetime | None]:
-        if table in SOURCE_TABLES:
-            return self.since and self.since - self.around, self.until and self.until + self.around
-        if table in ROLLUPS:
-            # A rollup's time is the start of its minute or hour, which may lie before the window's. Whole hours of them
-            # all: an hour's names are those of the rollups by the hour.
-            first = self._first_hour()
-            return first and _hour_of(first - self.history), self.until and self.until + self.around
-        return None, None
-
-    def _files(self, table: Table, snapshot: Snapshot) -> tuple[DataFile, ...]:
-        if table is OBJECTS and self.since is not None:
-            return snapshot.overlapping(self.since - self.history - _LEDGER_BEFORE, None)
-        return snapshot.overlapping(*self._bounds_of(table))
 
     def _execute(self, statement: str) -> None:
         try:
@@ -211,7 +153,7 @@ class Session:
             kept, others = "", ""
             if view in _BY_MINUTE and self.since is not None:
                 self._execute(f"create or replace temp view every_{view} as\n{statements.text('views', view)}")
-                first = moment(_hour_of(self.since))
+                first = moment(hour_of(self.since))
                 kept = f"where minute >= {first}"
                 others = f"union all from every_{view} where minute < {first}"
             self._execute(f"create or replace temp table held_{view} as from {view} {kept}")
@@ -222,12 +164,12 @@ class Session:
         """Follow the lake to its newest version; whether any table had moved."""
         moved = any(snapshot.version != self._versions[name] for name, snapshot in self._snapshots().items())
         if moved or self._lost_copies():
-            self._reload()
+            self._reopen()
         return moved
 
-    def _reload(self) -> None:
+    def _reopen(self) -> None:
         held = tuple(self._held)
-        self._load()
+        self._open()
         self.hold(*held)
 
     def _lost_copies(self) -> bool:
@@ -245,7 +187,7 @@ class Session:
         except QueryError:
             if not self._lost_copies():
                 raise
-            self._reload()
+            self._reopen()
             return ask()
 
     def query_all(self, questions: Sequence[tuple[str, Mapping[str, object]]]) -> list[pa.Table]:
@@ -265,21 +207,15 @@ class Session:
 
     def window(self) -> tuple[datetime, datetime]:
         """What the session covers: its bounds, else the first and last minute of data (1970 on an empty lake)."""
-        since = self.since or self._oldest or _EPOCH
-        until = self.until or self._end or _EPOCH
-        return since, max(since, until)
+        return self._extent.window
 
     def reaches_back(self, hours: float) -> bool:
         """Whether so many hours of history are all that the lake has: its rollups and its ledger begin no earlier."""
-        first = self._first_hour()
-        if first is None:
-            return True
-        begin = first - timedelta(hours=hours)
-        return (self._oldest_rollup or begin) >= begin and (self._oldest_object or begin) >= begin - _LEDGER_BEFORE
+        return self._extent.reaches_back(hours)
 
     def data_until(self) -> datetime | None:
         """End of the newest complete minute of data (see `watermarks`); None on an empty lake."""
-        return self._complete
+        return self._extent.complete
 
     def close(self) -> None:
         """Give the connection back."""
@@ -305,10 +241,6 @@ def _ask_beside(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping
     with cursor:
         cursor.execute(_CLOCK)
         return _ask(cursor, sql, parameters)
-
-
-def _hour_of(time: datetime) -> datetime:
-    return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def open_session(
