@@ -125,10 +125,9 @@ def query_command(
 
 def _print_completeness(lake: Lake, window: Window) -> None:
     """Say on stderr which window the rows are of and how much of its data is there."""
-    with Ledger(lake) as ledger:
-        is_empty = ledger.complete_until((), None) is None
+    with Ledger(lake, window.since) as ledger:
         said = f"{window}; data {completeness_of(ledger.deliveries(window))}"
-    if is_empty:
+    if ledger.is_empty:
         said = f"lake {lake.uri} holds no logs yet; run eastwest ingest SOURCE first"
     _say(said)
 

@@ -16,6 +16,7 @@ from ingest.errors import LakeError
 from ingest.lake.declarations import OBJECTS, TABLES
 from ingest.lake.tables import Lake
 from queries import statements
+from queries.extent import LEDGER_BEFORE
 from queries.header import split_header
 from queries.scans import scan
 from queries.storage import extension_statements, secret_statement
@@ -82,11 +83,16 @@ def completeness_of(deliveries: Collection[Delivery]) -> str:
 
 
 class Ledger:
-    """The lake's objects, asked what was delivered until when."""
+    """The lake's objects, asked what was delivered until when. `is_empty`: whether there are none."""
 
-    def __init__(self, lake: Lake) -> None:
-        """Raises LakeError when the lake cannot be read."""
+    def __init__(self, lake: Lake, since: datetime | None = None) -> None:
+        """Of a ledger of millions of objects only what windows from `since` on are asked about is read.
+
+        Raises LakeError when the lake cannot be read.
+        """
         snapshots = {name: lake.snapshot(table) for name, table in TABLES.items()}
+        files = snapshots[OBJECTS.name].overlapping(since and since - HISTORY - LEDGER_BEFORE, None)
+        self.is_empty = not any(file.rows for file in snapshots[OBJECTS.name].files)
         self.connection = duckdb.connect()
         secret = secret_statement(lake)
         try:
@@ -94,7 +100,7 @@ class Ledger:
                 "set TimeZone = 'UTC'",
                 *(extension_statements() if not lake.is_local else []),
                 *([secret] if secret else []),
-                scan(OBJECTS, snapshots[OBJECTS.name].files, None, None),
+                scan(OBJECTS, files, None, None),
                 watermark_statement(snapshots),
                 statements.text("macros", "delivery_names"),
                 statements.view("delivered_objects"),

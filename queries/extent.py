@@ -21,7 +21,7 @@ Bound = datetime | str | None
 """An end of a window: a time, an ISO text or '-1h', or none."""
 
 _REMOTE_WINDOW = timedelta(days=7)
-_LEDGER_BEFORE = timedelta(days=2)
+LEDGER_BEFORE = timedelta(days=2)
 """So long before the window the ledger is read: an object is in it after its events (a row may be a day ahead of its
 object's time), and what delivered in the day before is known as a source."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,7 +46,7 @@ class Extent:
 
     def _files(self, table: Table, snapshot: Snapshot) -> tuple[DataFile, ...]:
         if table is OBJECTS and self.since is not None:
-            return snapshot.overlapping(self.since - self.history - _LEDGER_BEFORE, None)
+            return snapshot.overlapping(self.since - self.history - LEDGER_BEFORE, None)
         return snapshot.overlapping(*self.bounds_of(table))
 
     def bounds_of(self, table: Table) -> tuple[datetime | None, datetime | None]:
@@ -86,7 +86,7 @@ class Extent:
         begin = self._first_hour - timedelta(hours=hours)
         first_counted = oldest_of(self.snapshots, (table.name for table in ROLLUPS)) or begin
         first_object = oldest_of(self.snapshots, (OBJECTS.name,)) or begin
-        return first_counted >= begin and first_object >= begin - _LEDGER_BEFORE
+        return first_counted >= begin and first_object >= begin - LEDGER_BEFORE
 
     @cached_property
     def _first_hour(self) -> datetime | None:

@@ -71,7 +71,7 @@ def gather(
         QueryError: a name nobody has, or that several have; the nearest known ones are named.
         LakeError: the lake cannot be read.
     """
-    with Ledger(lake) as ledger:
+    with Ledger(lake, at and at - timedelta(minutes=minutes)) as ledger:
         until = at or ledger.complete_until(("lattice_access", "alb_access"), None) or ledger.complete_until((), None)
         if until is None:
             raise QueryError(f"lake {lake.uri} holds no logs yet; run eastwest ingest first")

@@ -213,7 +213,7 @@ def line_of(
 def delivered(lake: Lake, session: Session) -> tuple[Window, tuple[Delivery, ...]]:
     """The session's window, and what each regular source delivered of it."""
     window = Window(*session.window())
-    with Ledger(lake) as ledger:
+    with Ledger(lake, window.since) as ledger:
         return window, ledger.deliveries(window)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from ingest.lake.tables import Lake
 from queries.completeness import ENOUGH, Ledger, Window, coverage_of
-from tests.queries.lake_of import NINE, Row, at, lake_of
+from tests.queries.lake_of import NINE, Row, at, deliver, lake_of
 
 TEN = at(0, hour=10)
 
@@ -67,6 +67,22 @@ def test_an_empty_lake_is_complete_until_never(tmp_path: Path) -> None:
     with Ledger(Lake(str(tmp_path))) as asked:
         assert asked.complete_until(("vpc_flow",), None) is None
         assert asked.deliveries(Window(NINE, TEN)) == ()
+
+
+def test_what_was_delivered_long_before_a_window_is_not_read_for_it(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, {"objects": [*lattice(at(0, hour=8), TEN), *flows(1, at(0, hour=8), at(45))]})
+    nine_days = timedelta(days=9)
+    early = [{**row, "ingested_at": row["max_time"]} for row in lattice(NINE - nine_days, TEN - nine_days)]
+    deliver(lake, {"objects": early})
+    window, before = Window(NINE, TEN), Window(NINE - nine_days, TEN - nine_days)
+    with Ledger(lake) as whole, Ledger(lake, window.since) as late:
+        assert whole.deliveries(window) == late.deliveries(window) != ()
+        assert (len(whole.deliveries(before)), late.deliveries(before)) == (1, ())
+        assert not late.is_empty
+    with Ledger(lake, datetime(2030, 1, 1, tzinfo=UTC)) as later:
+        assert (later.deliveries(window), later.is_empty) == ((), False)
+    with Ledger(Lake(str(tmp_path / "none"))) as none:
+        assert none.is_empty
 
 
 def test_coverage_counts_due_deliveries(tmp_path: Path) -> None:
