@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import cached_property, partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -27,9 +24,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
+from obstore.exceptions import BaseError
 
+from ingest.errors import LakeError
 from ingest.lake.declarations import OBJECTS
-from ingest.lake.remote_columns import WHOLE, fetch_columns
+from ingest.lake.remote_columns import WHOLE, fetched
 from ingest.lake.statements import sql
 from ingest.lake.store import open_store
 from ingest.lake.tables import Lake, Stream, StreamOf
@@ -39,8 +38,6 @@ _MILLISECOND = timedelta(milliseconds=1)
 """Statistics of files that delta-rs wrote are cut to it."""
 _FEW = 100_000
 """Rows that no longer count and are kept, whatever the others are; beyond, as many as count."""
-_AT_ONCE = 32
-"""Files on S3 that are fetched at a time: each is waited for, two or three times if it is large."""
 _KNOWN = "create or replace table known (object ubigint)"
 _Numbers = npt.NDArray[Any]
 
@@ -73,7 +70,7 @@ class _Known:
 
     def look_up(self, lake: Lake, listed: pa.Table) -> dict[int, bool]:
         """Index of each listed object that is known, and whether in its listed version."""
-        with self._lock:
+        with self._lock, _readable(lake):
             at, rows, asked = self._found(lake, listed)
             of_file = self._file_of(rows)
             same = np.zeros(len(at), dtype=bool)
@@ -86,7 +83,7 @@ class _Known:
     def holding(self, lake: Lake, uris: Collection[str]) -> dict[str, bool]:
         """The ledger's files, each with whether it may hold a row of one of the objects."""
         asked = pa.table({"log_object": sorted(uris), "etag": [""] * len(uris), "at": np.arange(len(uris))})
-        with self._lock:
+        with self._lock, _readable(lake):
             _, rows, _ = self._found(lake, asked)
             holding = set(self._file_of(rows).tolist())
             return {path: file in holding for path, file in self._files.items()}
@@ -138,41 +135,36 @@ class _Known:
             self._counts.append(True)
             self._rows += files[path][0]
             self._sizes.append(files[path][1])
-        numbers = [self._files[path] for path in added]
         try:
-            with self._at_hand(lake, numbers, "log_object") as paths:
-                self._connection.read_parquet(paths).project("hash(log_object) as object").insert_into("known")
+            for paths in self._at_hand(lake, [self._files[path] for path in added], "log_object"):
+                names = self._connection.read_parquet([*paths.values()])
+                names.project("hash(log_object) as object").insert_into("known")
                 if not lake.is_local:
                     # The small ones were fetched whole, so their versions are here as well.
-                    here = zip(numbers, paths, strict=True)
-                    self._take_versions({number: path for number, path in here if self._sizes[number] <= WHOLE})
+                    self._take_versions({file: path for file, path in paths.items() if self._sizes[file] <= WHOLE})
+            _check(self._connection.table("known").count("*").fetchall()[0][0], self._rows)
         except BaseException:
             self._empty()  # a row's number tells its file only where all rows of all files are there
             raise
 
-    @contextmanager
-    def _at_hand(self, lake: Lake, files: Sequence[int], column: str) -> Iterator[list[str]]:
-        """Paths of files on this machine that hold that column of these files of the ledger, until the block ends."""
+    def _at_hand(self, lake: Lake, files: Sequence[int], column: str) -> Iterator[dict[int, str]]:
+        """The ledger's files, some at a time, each with a path on this machine where that column of it lies.
+
+        Of a lake on S3 a file is there until the next ones are asked for.
+        """
         if lake.is_local:
-            yield [f"{lake.table_uri(OBJECTS)}/{self._paths[file]}" for file in files]
+            yield {file: f"{lake.table_uri(OBJECTS)}/{self._paths[file]}" for file in files}
             return
-        store = open_store(lake.uri, lake.storage)
-        with TemporaryDirectory(prefix="eastwest-") as folder:
-            targets = [Path(folder, f"{file}.parquet") for file in files]
-
-            def fetch(file: int, target: Path) -> None:
-                fetch_columns(store, f"{OBJECTS.name}/{self._paths[file]}", self._sizes[file], [column], target)
-
-            with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="ledger") as pool:
-                list(pool.map(fetch, files, targets))
-            yield [str(target) for target in targets]
+        numbers = {self._paths[file]: file for file in files}
+        sizes = {path: self._sizes[file] for path, file in numbers.items()}
+        for here in fetched(open_store(lake.uri, lake.storage), OBJECTS.name, sizes, [column]):
+            yield {numbers[path]: str(target) for path, target in here.items()}
 
     def _read_versions(self, lake: Lake, files: Collection[int]) -> None:
         """Know the ETags of files, too: many listed objects are in few files, and most files hold none."""
         lacking = [file for file in files if file not in self._versions]
-        if lacking:
-            with self._at_hand(lake, lacking, "etag") as paths:
-                self._take_versions(dict(zip(lacking, paths, strict=True)))
+        for paths in self._at_hand(lake, lacking, "etag") if lacking else ():
+            self._take_versions(paths)
 
     def _take_versions(self, paths: Mapping[int, str]) -> None:
         """Know the ETags of files, each of which lies at that path."""
@@ -181,6 +173,7 @@ class _Known:
         found = self._connection.read_parquet([*paths.values()]).project("hash(etag) as version").fetchnumpy()
         ends = [*self._starts[1:], self._rows]
         rows = [ends[file] - self._starts[file] for file in paths]
+        _check(len(found["version"]), sum(rows))
         self._versions |= zip(paths, np.split(found["version"], np.cumsum(rows)[:-1]), strict=True)
 
     def _empty(self) -> None:
@@ -193,6 +186,21 @@ class _Known:
         self._counts: list[bool] = []
         self._versions: dict[int, _Numbers] = {}
         self._rows = 0
+
+
+@contextmanager
+def _readable(lake: Lake) -> Iterator[None]:
+    """What stops the ledger from being read, as a LakeError that says so."""
+    try:
+        yield
+    except (duckdb.Error, OSError, ValueError, BaseError) as error:
+        raise LakeError(f"lake {lake.uri}: table {OBJECTS.name} cannot be read: {error}") from error
+
+
+def _check(rows: int, expected: int) -> None:
+    """Whether the files hold what Delta's log says: a row's number tells its file."""
+    if rows != expected:
+        raise ValueError(f"its files hold {rows} rows and its log says {expected}; eastwest lake verify tells more")
 
 
 _known: WeakKeyDictionary[Lake, _Known] = WeakKeyDictionary()

@@ -6,8 +6,10 @@ which takes no space on a disk and which nobody reads who asks for these columns
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 import obstore
@@ -18,11 +20,53 @@ from obstore.store import ObjectStore
 WHOLE = 1 << 20
 """Bytes of a file that is fetched whole: a second request takes longer than the columns that nobody asked for."""
 
+_FILES_AT_ONCE = 32
+"""Files that are fetched at a time: each is waited for, two or three times if it is large."""
+
+_BYTES_AT_ONCE = 256 << 20
+"""Sizes of the files that lie here at a time; a column, a fifth to a half of one, is in memory until it is written."""
+
 _FOOTER = 64 << 10
 """Bytes at a file's end in which its footer lies, as a rule."""
 
 _TRAILER = 8
 """Bytes at its very end: the footer's length, and Parquet's mark."""
+
+
+def fetched(
+    store: ObjectStore, table: str, sizes: Mapping[str, int], columns: Sequence[str]
+) -> Iterator[dict[str, Path]]:
+    """These files of a table (a folder in `store`; paths in it and sizes), some at a time, and where they lie here.
+
+    Each holds these of its columns at least, until the next ones are asked for. obstore's errors where one cannot be
+    fetched.
+    """
+    for some in _groups(sizes):
+        with TemporaryDirectory(prefix="eastwest-") as folder:
+            # By their own names, which a reader tells of what it cannot read.
+            targets = {path: Path(folder, Path(path).name) for path in some}
+            with ThreadPoolExecutor(_FILES_AT_ONCE, thread_name_prefix="columns") as pool:
+                fetching = [
+                    pool.submit(fetch_columns, store, f"{table}/{path}", sizes[path], columns, target)
+                    for path, target in targets.items()
+                ]
+            for done in fetching:
+                done.result()
+            yield targets
+
+
+def _groups(sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    """The files in groups of so many bytes, in their order."""
+    group: list[str] = []
+    total = 0
+    for path, size in sizes.items():
+        if group and total + size > _BYTES_AT_ONCE:
+            yield group
+            group, total = [], 0
+        group.append(path)
+        total += size
+    if group:
+        yield group
 
 
 def fetch_columns(store: ObjectStore, path: str, size: int, columns: Sequence[str], target: Path) -> None:

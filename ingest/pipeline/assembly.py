@@ -262,7 +262,7 @@ class Assembly:
         names = {at: formats.unsupported(block.line(at)) for at in block.filled.tolist()}
         found = [Rejected(at, Reason.UNSUPPORTED_FORMAT, name or _UNKNOWN) for at, name in names.items()]
         outcome.skipped += count - len(found)
-        # Those that have a name are nobody else's.
+        # A line that has a name is of no format of ours, so it is not looked at again.
         unnamed, others = sort_out(block, [reject for reject in found if not names[reject.at]], None)
         rejects = sorted([*unnamed, *(reject for reject in found if names[reject.at])], key=lambda reject: reject.at)
         outcome.rejects += len(rejects)

@@ -37,6 +37,14 @@ def test_known_and_not_read(name: str) -> None:
     assert recognise(FLOW_KEY, OTHERS[name]) is None
 
 
+def test_what_is_known_and_not_read_is_no_line_of_any_format() -> None:
+    """A line that has such a name is not looked at again, and none of ours may be taken for one."""
+    assert [other for other in OTHERS for module in FORMATS if module.recognise(OTHERS[other])] == []
+    ours = [line for file in GOLDEN.glob("*/documented.log") for line in file.read_bytes().splitlines()]
+    assert len(ours) > 20
+    assert [line for line in ours if unsupported(line)] == []
+
+
 def test_a_key_that_aws_adds_may_be_called_like_one_of_another_log() -> None:
     head = (
         (GOLDEN / "lattice_access" / "documented.log")

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from ingest.errors import LakeError
 from ingest.lake import compaction, ledger, remote_columns
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.tables import Lake
@@ -65,6 +67,8 @@ def test_every_object_is_known_in_its_own_version_alone(lake: Lake) -> None:
 def test_a_ledger_on_s3_knows_the_same(moto_s3: S3Server, monkeypatch: pytest.MonkeyPatch, whole: int) -> None:
     for module in (ledger, remote_columns):
         monkeypatch.setattr(module, "WHOLE", whole)
+    # Few at a time, whatever their size.
+    monkeypatch.setattr(remote_columns, "_BYTES_AT_ONCE", 20_000)
     uri = f"{moto_s3.bucket('lake').uri}lake"
     lake = filled(Lake(uri, storage_options(uri, moto_s3.settings())))
     listed = sorted(unit for file in range(FILES) for unit in units(file))
@@ -72,6 +76,20 @@ def test_a_ledger_on_s3_knows_the_same(moto_s3: S3Server, monkeypatch: pytest.Mo
     compaction.compact(lake, OBJECTS, ingested_at(5).date())
     lake.append(OBJECTS, {Unit("later", "e")}, lambda wanted: rows(wanted, FIRST))
     assert unknown(lake, [*listed, Unit("later", "e"), Unit("03/05", "other")]) == {601: True}
+
+
+def test_a_file_that_cannot_be_read_is_named(lake: Lake) -> None:
+    [file, *_] = sorted((Path(lake.uri) / OBJECTS.name).glob("*.parquet"))
+    file.write_bytes(b"PAR1" + bytes(file.stat().st_size - 8) + b"PAR1")
+    with pytest.raises(LakeError, match=f"table objects cannot be read: .*{file.name}"):
+        unknown(lake, [Unit("03/05", "e")])
+
+
+def test_a_file_of_other_rows_than_its_log_says_is_no_ledger(lake: Lake) -> None:
+    [file, other, *_] = sorted((Path(lake.uri) / OBJECTS.name).glob("*.parquet"))
+    pq.write_table(pq.read_table(other).slice(1), file)
+    with pytest.raises(LakeError, match="hold 599 rows and its log says 600; eastwest lake verify"):
+        unknown(lake, [Unit("03/05", "e")])
 
 
 @pytest.mark.parametrize("compacted", [False, True], ids=["as appended", "compacted"])

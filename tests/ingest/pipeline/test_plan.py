@@ -83,7 +83,7 @@ class Listing:
     def __init__(self, count: int, read_before: int = 0) -> None:
         self.count, self.read_before = count, read_before
         self.read = threading.Event()
-        self.reader = threading.Thread(target=self.read.wait)
+        self.reader = threading.Thread(target=self.read.wait, daemon=True)
 
     def prepare(self, lake: Lake) -> threading.Thread:
         self.reader.start()
