@@ -32,6 +32,7 @@ from ingest import logs
 from ingest.errors import EastwestError
 from ingest.invocation import Invocation
 from ingest.settings import Settings, load_settings
+from ingest.terminal import message
 from ingest.without_pandas import leave_out_pandas
 
 gc.freeze()  # else the first thing that is made has it look through all of that after all
@@ -133,7 +134,8 @@ def main() -> None:
     try:
         app(obj=_ALONE)
     except EastwestError as error:
-        Console(stderr=True, highlight=False).print(f"eastwest: {error}", markup=False, style="red", soft_wrap=True)
+        said = f"eastwest: {message(error)}"
+        Console(stderr=True, highlight=False).print(said, markup=False, style="red", soft_wrap=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of a pipe (head, less) has gone; Python would complain once more when it flushes stdout.

@@ -19,9 +19,10 @@ from ingest.pipeline.original import original
 from ingest.pipeline.replay import replay
 from ingest.pipeline.rules import compile_rules
 from ingest.pipeline.run import Limits
-from ingest.printing import Shape, print_json, print_rows, visible
+from ingest.printing import Shape, print_json, print_rows
 from ingest.settings import nearest
 from ingest.sources import Source, open_source
+from ingest.terminal import visible
 
 app = typer.Typer()
 _LONGEST_CELL = 300

@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from ingest.terminal import visible
+
 Row = Mapping[str, object]
 _WIDE = 240
 
@@ -66,10 +68,3 @@ def _cell(value: object) -> str:
             return value.isoformat()
         case _:
             return visible(str(value))
-
-
-def visible(text: str) -> str:
-    r"""The text with control, direction and line characters spelled out: `\x1b`, `\u202e`."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -17,11 +17,12 @@ from rich.text import Text
 from ingest.errors import QueryError
 from ingest.invocation import Invocation
 from ingest.lake.tables import Lake
+from ingest.terminal import visible
 from queries import catalog
 from queries.catalog import WINDOW
 from queries.completeness import Ledger, Window, completeness_of
 from queries.names_file import read_names
-from queries.output import Format, chosen_format, visible, write
+from queries.output import Format, chosen_format, write
 from queries.prices_file import Prices, read_prices
 from queries.session import Session, open_session
 from queries.shell import asked, init_script, run_shell

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from ingest.errors import QueryError
 from ingest.invocation import Invocation
+from ingest.terminal import visible
 from queries import findings, verdict, watch
 from queries.names_file import read_names
-from queries.output import visible
 from queries.times import parse_time
 
 app = typer.Typer()

@@ -10,10 +10,10 @@ import typer
 
 from ingest.errors import QueryError
 from ingest.invocation import Invocation
+from ingest.terminal import visible
 from queries import catalog
 from queries.graph_file import Edge, as_dot, as_json, as_toml, read_graph
 from queries.names_file import read_names
-from queries.output import visible
 from queries.session import open_session
 
 app = typer.Typer()

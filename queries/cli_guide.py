@@ -16,10 +16,11 @@ from rich.text import Text
 
 from ingest.errors import QueryError
 from ingest.invocation import Invocation
+from ingest.terminal import visible
 from queries import scorecard
 from queries.completeness import ENOUGH, completeness_of
 from queries.names_file import read_names
-from queries.output import Format, visible, write
+from queries.output import Format, write
 from queries.prices_file import read_prices
 from queries.scorecard import Line, Scorecard
 

@@ -7,7 +7,6 @@ shown as escapes. The other formats carry it unchanged.
 from __future__ import annotations
 
 import sys
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -25,6 +24,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from ingest.errors import QueryError
+from ingest.terminal import visible
 
 _WIDE = 240
 
@@ -36,15 +36,6 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
     PARQUET = "parquet"
-
-
-def visible(text: str) -> str:
-    r"""The text with control, direction and line characters spelled out: `\x1b`, `\u202e`."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c == " " or unicodedata.category(c)[0] not in "CZ" else c.encode("unicode_escape").decode() for c in text
-    )
 
 
 def chosen_format(form: Format | None, output: Path | None) -> Format:

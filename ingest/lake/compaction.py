@@ -25,6 +25,7 @@ from ingest.lake import contents
 from ingest.lake.conflicts import insist
 from ingest.lake.declarations import FINDINGS, OBJECTS, TABLES
 from ingest.lake.files import ROW_GROUP
+from ingest.lake.log_entries import LEAVE_OLD_ENTRIES
 from ingest.lake.schema import Table
 from ingest.lake.tables import Lake
 
@@ -131,6 +132,7 @@ def _compact_once(
             # Only where needed: a change of the schema refuses every append under way.
             schema_mode="merge" if lacking else None,
             target_file_size=target_bytes,
+            post_commithook_properties=LEAVE_OLD_ENTRIES,
             writer_properties=WriterProperties(
                 compression="ZSTD",
                 compression_level=3,

@@ -19,6 +19,7 @@ from deltalake.exceptions import CommitFailedError
 
 from ingest.lake import contents, guards
 from ingest.lake.declarations import OBJECTS, REJECTS, ROLLUPS, SOURCE_TABLES
+from ingest.lake.log_entries import LEAVE_OLD_ENTRIES
 from ingest.lake.schema import Table
 from ingest.lake.statements import sql
 from ingest.lake.store import open_store
@@ -55,6 +56,7 @@ def renew(lake: Lake, table: Table) -> int:
             schema=handle.schema(),
             partition_by=[table.partition] if table.partition else None,
             commit_properties=CommitProperties(app_transactions=transactions),
+            post_commithook_properties=LEAVE_OLD_ENTRIES,
         )
     except CommitFailedError:
         # Another process finished or renewed one of them just now; the others are not forgotten within a day.

@@ -14,6 +14,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from ingest.errors import LakeError
 from ingest.lake.conflicts import insist
+from ingest.lake.log_entries import LEAVE_OLD_ENTRIES
 from ingest.lake.renewal import GUARDED, renew
 from ingest.lake.schema import Table
 from ingest.lake.store import open_store
@@ -83,10 +84,17 @@ def _expire_once(lake: Lake, table: Table, before: date, dry_run: bool) -> Expir
         return found
     # First the note, then the rows: after a crash in between verify asks for less, never for rows that went.
     if (expired_before(handle) or date.min) < before:
-        handle.alter.set_table_properties({_EXPIRED: before.isoformat()}, raise_if_not_exists=False)
+        handle.alter.set_table_properties(
+            {_EXPIRED: before.isoformat()},
+            raise_if_not_exists=False,
+            post_commithook_properties=LEAVE_OLD_ENTRIES,
+        )
     handle = lake.open(table)
     if handle is not None:
-        handle.delete(f"{table.partition} < '{before}'" if table.partition else f"{table.time} < '{end.isoformat()}'")
+        handle.delete(
+            f"{table.partition} < '{before}'" if table.partition else f"{table.time} < '{end.isoformat()}'",
+            post_commithook_properties=LEAVE_OLD_ENTRIES,
+        )
     return found
 
 

@@ -19,14 +19,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake import Schema as DeltaSchema
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
+from obstore.exceptions import BaseError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from ingest.errors import LakeError
 from ingest.lake import files, guards
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.handles import Handles
+from ingest.lake.log_entries import CHECKPOINT_EVERY, LEAVE_OLD_ENTRIES, remove_old_entries
 from ingest.lake.schema import Table
 from ingest.lake.seeding import seed
 from ingest.lake.snapshot import DataFile, Snapshot
@@ -35,7 +37,7 @@ from ingest.lake.unit import Claim, Unit
 
 _CONFIGURATION = {
     # Every checkpoint repeats the guards; docs/decisions/0004 says how long they are needed and what they cost.
-    "delta.checkpointInterval": "50",
+    "delta.checkpointInterval": str(CHECKPOINT_EVERY),
     "delta.setTransactionRetentionDuration": "interval 3 days",
     "delta.logRetentionDuration": "interval 1 days",
 }
@@ -230,6 +232,7 @@ class Lake:
                     predicate=f"log_object in ({objects})" + (f" and ({condition})" if condition else ""),
                     partition_by=[table.partition] if table.partition else None,
                     commit_properties=guards.carrying(kept),
+                    post_commithook_properties=LEAVE_OLD_ENTRIES,
                 )
             return kept
 
@@ -256,7 +259,9 @@ class Lake:
             schema=handle.schema(),
             partition_by=[table.partition] if table.partition else None,
             commit_properties=carrying,
+            post_commithook_properties=LEAVE_OLD_ENTRIES,
         )
+        remove_old_entries(handle)
 
     def rewrite(self, table: Table, update: Callable[[pa.Table], pa.Table]) -> None:
         """Replace a small table's rows by what `update` makes of them, in one commit; again when another was faster.
@@ -276,7 +281,9 @@ class Lake:
             mode="overwrite",
             partition_by=[table.partition] if table.partition else None,
             commit_properties=CommitProperties(app_transactions=[turn]),
+            post_commithook_properties=LEAVE_OLD_ENTRIES,
         )
+        remove_old_entries(handle)
 
     def rows(self, table: Table) -> pa.Table:
         """All rows of a small table without partitions, at its newest version; none when it does not exist yet."""
@@ -302,6 +309,8 @@ class Lake:
             raise LakeError(
                 f"lake {self.uri}: table {table.name} refused a commit {_ATTEMPTS} times: {error}; run it again"
             ) from error
+        except (OSError, DeltaError, BaseError) as error:
+            raise LakeError(f"lake {self.uri}: table {table.name} cannot be written: {error}") from error
 
     def create(self, table: Table) -> DeltaTable:
         """A handle on the table's newest version, made first where there is none (see `seeding`)."""

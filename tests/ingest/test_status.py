@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ingest.cli_lake import parse_span
-from ingest.errors import SettingsError
+from ingest.errors import LakeError, SettingsError
 from ingest.lake.tables import Lake
-from ingest.printing import visible
+from ingest.terminal import message, visible
 from tests import lakes
 from tests.ingest import small_logs
 from tests.servers import S3Server
@@ -173,3 +173,10 @@ def test_lengths_of_time() -> None:
 def test_names_cannot_rewrite_a_terminal() -> None:
     assert visible("a\x1b[2Jb\u202ec\n") == "a\\x1b[2Jb\\u202ec\\n"
     assert visible("naïve [red]text[/red]") == "naïve [red]text[/red]"
+
+
+def test_an_error_s_lines_are_kept_and_nothing_else_that_a_terminal_obeys() -> None:
+    error = LakeError(
+        "lake x: cannot\n  \x1b[31m↳\x1b[0m be read: a\x1b]0;title\x07b\rc\n\nDebug source:\nStruct { ... }"
+    )
+    assert message(error) == "lake x: cannot\n  ↳ be read: a\\x1b]0;title\\x07b\\rc"

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingest.errors import QueryError
-from queries.output import Format, visible, write
+from ingest.terminal import visible
+from queries.output import Format, write
 
 ROWS = pa.table(
     {

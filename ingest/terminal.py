@@ -1,0 +1,20 @@
+"""Text as a terminal may show it: names come from buckets and log lines, and could rewrite the screen."""
+
+from __future__ import annotations
+
+import re
+
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
+
+
+def visible(text: str) -> str:
+    r"""The text with control, direction and line characters spelled out: `\x1b`, `\u202e`."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def message(error: Exception) -> str:
+    """What an error says, its lines kept; without the colours and structures that libraries put into it."""
+    said, _, _ = _COLOURS.sub("", str(error)).partition("\n\nDebug source:")
+    return "\n".join(visible(line) for line in said.strip().split("\n"))
