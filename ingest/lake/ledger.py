@@ -229,7 +229,9 @@ def unknown(lake: Lake, uris: Sequence[str], etags: Sequence[str]) -> dict[int, 
         return {}
     listed = pa.table({"log_object": list(uris), "etag": list(etags), "at": np.arange(len(uris))})
     same_version = _of(lake).look_up(lake, listed)
-    if any(same_version.values()) and (claimed := lake.claimed()):
+    with _readable(lake):
+        claimed = lake.claimed() if any(same_version.values()) else set()
+    if claimed:
         same_version = {at: same and key_of(uris[at]) not in claimed for at, same in same_version.items()}
     return {at: at in same_version for at in range(len(uris)) if not same_version.get(at)}
 
