@@ -11,15 +11,17 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 T = TypeVar("T")
 
 
-def insist(attempt: Callable[[], T], attempts: int) -> T:
+def insist(attempt: Callable[[], T], attempts: int, *, first: float = 0.05, longest: float = 4) -> T:
     """The attempt's result, once no other writer was faster.
+
+    Between attempts it waits at random, `first` seconds at most and then twice as long each time, up to the `longest`.
 
     Raises:
         CommitFailedError: refused so many times; the table is as the others left it.
     """
     retrying = Retrying(
         retry=retry_if_exception_type(CommitFailedError),
-        wait=wait_random_exponential(multiplier=0.05, max=4),
+        wait=wait_random_exponential(multiplier=first, max=longest),
         stop=stop_after_attempt(attempts),
         reraise=True,
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 class Type(Enum):
@@ -134,6 +135,13 @@ class Table:
     def empty(self) -> pa.Table:
         """No rows, the right types."""
         return self.arrow.empty_table()
+
+    def negated(self, rows: pa.Table) -> pa.Table:
+        """Rows of a rollup that take these back: their measures negated, their bounds unknown."""
+        columns = dict(zip(rows.column_names, rows.columns, strict=True))
+        columns |= {name: pc.negate(columns[name]) for name in self.measures}
+        columns |= {name: pa.chunked_array([pa.nulls(rows.num_rows, columns[name].type)]) for name, _ in self.bounds}
+        return pa.table(list(columns.values()), schema=rows.schema)
 
 
 LINEAGE = (

@@ -16,16 +16,15 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 from obstore.exceptions import BaseError
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from ingest.errors import LakeError
 from ingest.lake import files, guards
+from ingest.lake.conflicts import insist
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.handles import Handles
 from ingest.lake.log_entries import CHECKPOINT_EVERY, LEAVE_OLD_ENTRIES, remove_old_entries
@@ -196,7 +195,7 @@ class Lake:
                 unit: held.get(unit.uri) for unit in kept if held.get(unit.uri, 0 if unit in complete else -1) >= 0
             }
             if kept:
-                self._add(handle, rollup, guards.claiming(kept, claim), _negated(rollup, old_rows_of(counted)))
+                self._add(handle, rollup, guards.claiming(kept, claim), rollup.negated(old_rows_of(counted)))
 
     def count(self, rollup: Table, claim: Claim, rows_of: RowsOf) -> None:
         """Append to a rollup what the claimed units add to it, after `take_back`."""
@@ -297,14 +296,8 @@ class Lake:
 
     def _insist(self, table: Table, attempt: Callable[..., T], *arguments: object) -> T:
         """Its result, once no other writer was faster; a refused commit is tried again on the newest version."""
-        attempts = Retrying(
-            retry=retry_if_exception_type(CommitFailedError),
-            wait=wait_random_exponential(multiplier=0.02, max=2),
-            stop=stop_after_attempt(_ATTEMPTS),
-            reraise=True,
-        )
         try:
-            return attempts(attempt, *arguments)
+            return insist(lambda: attempt(*arguments), _ATTEMPTS, first=0.02, longest=2)
         except CommitFailedError as error:
             raise LakeError(
                 f"lake {self.uri}: table {table.name} refused a commit {_ATTEMPTS} times: {error}; run it again"
@@ -347,13 +340,3 @@ class Lake:
 
         store = open_store(self.uri, self.storage)
         seed(rollup, base, opened, store, _CONFIGURATION)
-
-
-def _negated(table: Table, rows: pa.Table) -> pa.Table:
-    for measure in table.measures:
-        at = rows.column_names.index(measure)
-        rows = rows.set_column(at, rows.schema.field(at), pc.negate(rows.column(measure)))
-    for bound, _ in table.bounds:
-        at = rows.column_names.index(bound)
-        rows = rows.set_column(at, rows.schema.field(at), pa.nulls(rows.num_rows, rows.schema.field(at).type))
-    return rows

@@ -106,9 +106,7 @@ def _rollup_differences(handles: dict[Table, DeltaTable]) -> Iterator[Difference
 
 def _compared(rollup: Table, day: date, made: pa.Table, handle: DeltaTable | None) -> Iterator[Difference]:
     kept = rollup.empty() if handle is None else contents.dataset(handle, rollup, day).to_table()
-    for measure in rollup.measures:
-        at = kept.column_names.index(measure)
-        kept = kept.set_column(at, kept.schema.field(at), pc.negate(kept.column(measure)))
+    kept = rollup.negated(kept)
     left = merge(rollup, pa.concat_tables([made, kept.cast(rollup.arrow)]))
     for measure in rollup.measures:
         wrong = sum(1 for value in left.column(measure).to_pylist() if value)
