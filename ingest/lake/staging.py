@@ -8,7 +8,7 @@ the process was killed, the lake had the object already) are orphans, which noth
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Set
 from datetime import date
 
 import obstore
@@ -37,8 +37,9 @@ class Staging:
         """Nothing is written yet."""
         self._lake = lake
         self._waiting: dict[tuple[Table, str], list[pa.Table]] = defaultdict(list)
-        self._files: dict[tuple[str, str], Actions] = defaultdict(list)
-        self._rolled: dict[tuple[str, str], pa.Table] = {}
+        # By table name, then by object: few objects are staged, and those asked for are many.
+        self._files: dict[str, dict[str, Actions]] = defaultdict(lambda: defaultdict(list))
+        self._rolled: dict[str, dict[str, pa.Table]] = defaultdict(dict)
 
     def add(self, table: Table, uri: str, rows: pa.Table) -> None:
         """More rows of an object, in the table's columns."""
@@ -55,24 +56,25 @@ class Staging:
     def _write(self, table: Table, uri: str) -> None:
         waiting = self._waiting.pop((table, uri))
         rows = pa.concat_tables(waiting, promote_options="permissive").unify_dictionaries()
-        self._files[table.name, uri] += files.write(open_store(self._lake.uri, self._lake.storage), table, rows)
+        self._files[table.name][uri] += files.write(open_store(self._lake.uri, self._lake.storage), table, rows)
         if table is REJECTS:
             return
         counted = roll_up({table.name: rows})
         for rollup in ROLLUPS:
             if counted[rollup.name].num_rows:
-                both = pa.concat_tables([self.rolled(rollup, [uri]), counted[rollup.name].cast(rollup.arrow)])
-                self._rolled[rollup.name, uri] = merge(rollup, both)
+                both = pa.concat_tables([self.rolled(rollup, {uri}), counted[rollup.name].cast(rollup.arrow)])
+                self._rolled[rollup.name][uri] = merge(rollup, both)
 
     def objects(self, table: Table) -> set[str]:
         """The objects with rows for a source table, or for a rollup."""
-        return {uri for name, uri in (*self._files, *self._rolled) if name == table.name}
+        return {*self._files[table.name], *self._rolled[table.name]}
 
-    def files(self, table: Table, uris: Collection[str]) -> Actions:
+    def files(self, table: Table, uris: Set[str]) -> Actions:
         """What a Delta commit has to add for these objects."""
-        return [action for uri in uris for action in self._files.get((table.name, uri), ())]
+        held = self._files[table.name]
+        return [action for uri in sorted(held.keys() & uris) for action in held[uri]]
 
-    def batches(self, table: Table, uris: Collection[str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, table: Table, uris: Set[str]) -> Iterator[pa.RecordBatch]:
         """Their rows again, from the files, in the table's schema."""
         store = open_store(self._lake.uri, self._lake.storage)
         for action in self.files(table, uris):
@@ -85,7 +87,7 @@ class Staging:
                 )
             yield from rows.select(table.names).cast(table.arrow).to_batches()
 
-    def rolled(self, rollup: Table, uris: Collection[str]) -> pa.Table:
+    def rolled(self, rollup: Table, uris: Set[str]) -> pa.Table:
         """What they add to a rollup."""
-        held = (self._rolled.get((rollup.name, uri)) for uri in sorted(uris))
-        return pa.concat_tables([rollup.empty(), *(rows for rows in held if rows is not None)])
+        held = self._rolled[rollup.name]
+        return pa.concat_tables([rollup.empty(), *(held[uri] for uri in sorted(held.keys() & uris))])

@@ -217,7 +217,7 @@ class Assembly:
         )
         for at, count, first, last in zip(groups.keys()["object"].tolist(), groups.rows.tolist(), *bounds, strict=True):
             outcome = self.outcomes[lines.keys[at].uri]
-            outcome.rows_of[table.name] += count
+            outcome.rows_of[table.name] = outcome.rows_of.get(table.name, 0) + count
             outcome.min_time = first if outcome.min_time is None else min(outcome.min_time, first)
             outcome.max_time = last if outcome.max_time is None else max(outcome.max_time, last)
 

@@ -80,13 +80,13 @@ class Rolled:
         return pa.concat_tables([found.cast(table.arrow), staged]) if staged.num_rows else found
 
 
-def _uris(units: Collection[Unit]) -> list[str]:
-    return sorted({unit.uri for unit in units})
+def _uris(units: Collection[Unit]) -> set[str]:
+    return {unit.uri for unit in units}
 
 
 def _of(rows: pa.Table, units: Collection[Unit]) -> pa.Table:
     """The rows that came from these units' objects."""
-    uris = set(_uris(units))
+    uris = _uris(units)
     objects = rows.column("log_object")
     if set(pc.unique(objects).to_pylist()) <= uris:
         return rows

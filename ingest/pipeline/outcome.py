@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,7 +16,7 @@ class Outcome:
     source: SourceObject
     key: ObjectKey
     read_as: str | None = None
-    rows_of: Counter[str] = field(default_factory=Counter)
+    rows_of: dict[str, int] = field(default_factory=dict)
     rejects: int = 0
     dropped: int = 0
     skipped: int = 0
@@ -32,7 +31,7 @@ class Outcome:
     @property
     def rows(self) -> int:
         """Its rows in all tables."""
-        return self.rows_of.total()
+        return sum(self.rows_of.values())
 
     @property
     def records(self) -> int:

@@ -244,4 +244,5 @@ def _count(assembly: Assembly, overtaken: set[str], result: Summary) -> None:
         result.rejects += outcome.rejects
         result.dropped += outcome.dropped
         result.skipped += outcome.skipped
-        result.rows += outcome.rows_of
+        for table, rows in outcome.rows_of.items():
+            result.rows[table] += rows

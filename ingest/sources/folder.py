@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -78,9 +79,17 @@ def _path_of(text: str) -> Path:
     return Path(text).expanduser()
 
 
+_SAFE = "/=:@!$&'()*+,;~"
+"""What an URI keeps as it is besides letters, digits, `_`, `.` and `-`."""
+
+_IS_PLAIN = re.compile(rf"[\w.\-{re.escape(_SAFE)}]*", re.ASCII).fullmatch
+"""Whether a path and its URI are the same characters, as those of nearly every log object are."""
+
+
 def _plain(uri: str) -> str:
     """The path that `_uri_of` made this of; not as a Path, which takes longer to make than a small file to read."""
-    return os.fsdecode(unquote_to_bytes(uri.removeprefix("file://")))
+    path = uri.removeprefix("file://")
+    return path if _IS_PLAIN(path) else os.fsdecode(unquote_to_bytes(path))
 
 
 def _uri_of(path: str | Path) -> str:
@@ -89,7 +98,8 @@ def _uri_of(path: str | Path) -> str:
 
 
 def _quoted(path: str | Path) -> str:
-    return quote_from_bytes(os.fsencode(path), safe="/=:@!$&'()*+,;~")
+    text = os.fspath(path)
+    return text if _IS_PLAIN(text) else quote_from_bytes(os.fsencode(text), safe=_SAFE)
 
 
 def _etag(stat: os.stat_result) -> str:

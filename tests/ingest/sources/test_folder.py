@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -87,8 +88,9 @@ def test_any_file_name(tmp_path_factory: pytest.TempPathFactory, name: str) -> N
     put(folder, name, b"here")
     source = open_source(str(folder), Settings())
 
-    expected = [] if name.endswith(".tmp") else [b"here"]
-    assert [body for _, body in source.read(listed(source))] == expected
+    quoted = f"file://{folder}/" + quote(name, safe="/=:@!$&'()*+,;~")
+    expected = [] if name.endswith(".tmp") else [(quoted, b"here")]
+    assert [(found.uri, body) for found, body in source.read(listed(source))] == expected
 
 
 def test_name_that_is_not_utf8(tmp_path: Path) -> None:
