@@ -21,13 +21,12 @@ from functools import partial
 from pathlib import Path
 from shutil import disk_usage
 
-import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from ingest.lake.declarations import OBJECTS, ROLLUPS
 from ingest.lake.snapshot import DataFile
-from ingest.lake.store import open_store
+from ingest.lake.store import fetch, open_store
 from ingest.lake.tables import Lake
 from ingest.logs import Log
 
@@ -124,18 +123,18 @@ def _fetch_all(lake: Lake, missing: Mapping[DataFile, str]) -> set[DataFile]:
         room -= file.size
         if room >= 0:
             wanted.append(file)
-    fetch = partial(_fetch, open_store(lake.uri, lake.storage), lake)
+    copied = partial(_copy, open_store(lake.uri, lake.storage), lake)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        fetched = pool.map(fetch, wanted, [missing[file] for file in wanted])
-        return {file for file, is_there in zip(wanted, fetched, strict=True) if is_there}
+        done = pool.map(copied, wanted, [missing[file] for file in wanted])
+        return {file for file, is_there in zip(wanted, done, strict=True) if is_there}
 
 
-def _fetch(store: ObjectStore, lake: Lake, file: DataFile, copy: str) -> bool:
+def _copy(store: ObjectStore, lake: Lake, file: DataFile, copy: str) -> bool:
     """Whether the file could be copied."""
     part = f"{os.path.dirname(copy)}/.{uuid.uuid4().hex}"
     try:
-        body = obstore.get(store, file.uri.removeprefix(f"{lake.uri}/")).bytes()
-        if len(body) != file.size:
+        body = fetch(store, file.uri.removeprefix(f"{lake.uri}/"))
+        if body.size != file.size:
             return False
         os.makedirs(os.path.dirname(copy), mode=0o700, exist_ok=True)
         with open(part, "xb", opener=partial(os.open, mode=0o600)) as written:

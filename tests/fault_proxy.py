@@ -1,6 +1,7 @@
 """A proxy on 127.0.0.1 that spoils the first answers of an S3 server: what networks and throttled buckets do.
 
-The first requests for every path are answered by faults, one kind after another; later ones pass.
+The first requests for every path are answered by faults, one kind after another; later ones pass. A lost answer is that
+of a request that was done, so whoever asks again must not do it twice.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import socket
 import struct
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -26,6 +27,7 @@ SLOW_DOWN = (
 
 
 STALL_SECONDS = 100
+READ = frozenset({"GET"})
 EVERY = re.compile("")
 
 
@@ -37,6 +39,7 @@ class Fault(StrEnum):
     SLOW_DOWN = "503 SlowDown"
     INTERNAL_ERROR = "500"
     TRUNCATED = "truncated body"
+    LOST = "answer lost"
     STALL = "stall"
 
 
@@ -44,14 +47,15 @@ class Fault(StrEnum):
 class Proxy:
     """Its address, the faults it deals out in turn, how many for each path, which it has dealt, requests by method.
 
-    Only paths (with their query) that match `only` are spoilt. What `before` has for a path is called before a GET of
-    it is passed on.
+    Only requests of `spoilt` methods are spoilt, and only paths (with their query) that match `only`. What `before` has
+    for a path is called before a request for it is passed on.
     """
 
     upstream: str
     faults: Sequence[Fault]
     each: int
     only: re.Pattern[str]
+    spoilt: Set[str] = READ
     url: str = ""
     dealt: Counter[Fault] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
@@ -62,15 +66,18 @@ class Proxy:
         self._lock = threading.Lock()
         self._turn = count()
         self.closing = threading.Event()
-        self._left: dict[str, int] = defaultdict(lambda: self.each)
+        self._left: dict[tuple[str, str], int] = defaultdict(lambda: self.each)
 
-    def fault_for(self, path: str) -> Fault | None:
+    def fault_for(self, method: str, path: str) -> Fault | None:
         """The fault for this request, if it still gets one."""
         with self._lock:
-            self.requests[path] += 1
-            if not self._left[path] or not self.only.search(path):
+            self.methods[method] += 1
+            if method not in self.spoilt:
                 return None
-            self._left[path] -= 1
+            self.requests[path] += 1
+            if not self._left[method, path] or not self.only.search(path):
+                return None
+            self._left[method, path] -= 1
             fault = self.faults[next(self._turn) % len(self.faults)]
             self.dealt[fault] += 1
             return fault
@@ -100,8 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.proxy.methods[self.command] += 1
-        fault = self.proxy.fault_for(self.path) if self.command == "GET" else None
+        fault = self.proxy.fault_for(self.command, self.path)
         if fault is Fault.RESET:
             self._reset()
         elif fault in (Fault.SLOW_DOWN, Fault.INTERNAL_ERROR):
@@ -112,7 +118,10 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.proxy.before.get(self.path, bool)()
             status, headers, answer = self._ask(body)
-            self._send(status, headers, answer, fault)
+            if fault is Fault.LOST:
+                self._reset()
+            else:
+                self._send(status, headers, answer, fault)
 
     def _ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         parts = urlsplit(self.proxy.upstream)
@@ -151,9 +160,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def faulty(upstream: str, faults: Sequence[Fault], each: int = 2, only: re.Pattern[str] = EVERY) -> Iterator[Proxy]:
+def faulty(
+    upstream: str,
+    faults: Sequence[Fault],
+    each: int = 2,
+    only: re.Pattern[str] = EVERY,
+    spoilt: Set[str] = READ,
+) -> Iterator[Proxy]:
     """A proxy before the server at `upstream` until the block ends."""
-    proxy = Proxy(upstream, faults, each, only)
+    proxy = Proxy(upstream, faults, each, only, spoilt)
     handler = type("Handler", (_Handler,), {"proxy": proxy})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True

@@ -1,4 +1,4 @@
-"""Commits that another writer came before: tried again on the newest version, a few times."""
+"""Commits that another writer came before, or an answer that broke off: tried again on the newest version."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from deltalake.exceptions import CommitFailedError
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from ingest.answers import broke_off
 
 T = TypeVar("T")
 
 
 def insist(attempt: Callable[[], T], attempts: int, *, first: float = 0.05, longest: float = 4) -> T:
-    """The attempt's result, once no other writer was faster.
+    """The result of an attempt, which must be safe to repeat, once no other writer was faster.
 
     Between attempts it waits at random, `first` seconds at most and then twice as long each time, up to the `longest`.
 
@@ -20,7 +22,7 @@ def insist(attempt: Callable[[], T], attempts: int, *, first: float = 0.05, long
         CommitFailedError: refused so many times; the table is as the others left it.
     """
     retrying = Retrying(
-        retry=retry_if_exception_type(CommitFailedError),
+        retry=retry_if_exception(lambda error: isinstance(error, CommitFailedError) or broke_off(error)),
         wait=wait_random_exponential(multiplier=first, max=longest),
         stop=stop_after_attempt(attempts),
         reraise=True,

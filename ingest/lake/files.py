@@ -17,6 +17,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from obstore.store import ObjectStore
 
 from ingest.lake.schema import Table, Type
+from ingest.lake.store import fetch
 
 ROW_GROUP = 122_880
 """Rows of a row group, and at most of a page (which ends at 1 MiB, too): by the pages of 20,000 rows that writers make
@@ -37,7 +38,7 @@ def write(store: ObjectStore, table: Table, rows: pa.Table) -> list[AddAction | 
 
 def read(store: ObjectStore, table: Table, paths: Iterable[str]) -> pa.Table:
     """All rows of these files of a table without partitions, in its schema."""
-    buffers = (pa.BufferReader(bytes(obstore.get(store, f"{table.name}/{path}").bytes())) for path in paths)
+    buffers = (pa.BufferReader(fetch(store, f"{table.name}/{path}")) for path in paths)
     found = [pq.ParquetFile(buffer).read(use_threads=False) for buffer in buffers]
     return pa.concat_tables([table.empty(), *(rows.select(table.names).cast(table.arrow) for rows in found)])
 

@@ -17,7 +17,6 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-import obstore
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -25,6 +24,7 @@ from deltalake import CommitProperties, Transaction
 from deltalake.exceptions import CommitFailedError
 from obstore.store import ObjectStore
 
+from ingest.lake.store import entries, fetch
 from ingest.lake.unit import Claim, Unit, key_of
 
 _CARRIED = pa.schema({"key": pa.string(), "version": pa.int64(), "written": pa.int64()})  # type: ignore[arg-type]
@@ -105,8 +105,7 @@ def claimed(store: ObjectStore, table: str) -> set[str]:
 def since(store: ObjectStore, table: str, version: int) -> dict[str, int] | None:
     """What commits after a version of the table carry, by key; None where the log no longer holds all of them."""
     log = f"{table}/_delta_log/"
-    listed = (meta for chunk in obstore.list(store, log, offset=f"{log}{version:020d}.json") for meta in chunk)
-    files = {meta["path"].rsplit("/", 1)[-1]: meta for meta in listed}
+    files = entries(store, log, after=f"{version:020d}.json")
     commits = sorted(name for name in files if name.endswith(".json") and name[:20].isdigit())
     if [int(name[:20]) for name in commits] != list(range(version + 1, version + 1 + len(commits))):
         return None
@@ -123,7 +122,7 @@ def carried(store: ObjectStore, table: str, version: int = -1) -> pa.Table:
     Those of a checkpoint are there once, with their newest version. `version` and errors as for `present`.
     """
     log = f"{table}/_delta_log/"
-    files = {meta["path"].rsplit("/", 1)[-1]: meta for chunk in obstore.list(store, log) for meta in chunk}
+    files = entries(store, log)
     newest = max((int(name[:20]) for name in files if name[:20].isdigit()), default=-1)
     if newest < version:
         raise CommitFailedError(f"the log of {table} ends at version {newest}, not {version}: the table was deleted")
@@ -139,7 +138,7 @@ def carried(store: ObjectStore, table: str, version: int = -1) -> pa.Table:
 
 
 def _newest_checkpoint(store: ObjectStore, log: str) -> int:
-    return int(json.loads(bytes(obstore.get(store, log + "_last_checkpoint").bytes()))["version"])
+    return int(json.loads(bytes(fetch(store, log + "_last_checkpoint")))["version"])
 
 
 def _in_checkpoint(body: pa.Buffer) -> pa.Table:
@@ -196,6 +195,6 @@ def _remembered(store: ObjectStore, path: str, listed_as: str, read: Callable[[p
     name = (repr(store), path, listed_as)
     rows = _memory.get(name)
     if rows is None:
-        rows = read(pa.py_buffer(obstore.get(store, path).bytes()))
+        rows = read(fetch(store, path))
         _memory.keep(name, rows)
     return rows

@@ -18,7 +18,6 @@ from weakref import WeakKeyDictionary
 import duckdb
 import numpy as np
 import numpy.typing as npt
-import obstore
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -30,7 +29,7 @@ from ingest.errors import LakeError
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.remote_columns import WHOLE, fetched
 from ingest.lake.statements import sql
-from ingest.lake.store import open_store
+from ingest.lake.store import fetch, open_store
 from ingest.lake.tables import Lake, Stream, StreamOf
 from ingest.lake.unit import Claim, Unit, key_of
 
@@ -266,7 +265,7 @@ def _ingested(lake: Lake, handle: DeltaTable, uris: set[str]) -> list[datetime]:
     found: list[dict[str, Any]] = []
     for path in paths:
         if holding.get(path, True):
-            body = pa.BufferReader(obstore.get(store, f"{OBJECTS.name}/{path}").bytes())
+            body = pa.BufferReader(fetch(store, f"{OBJECTS.name}/{path}"))
             rows = pq.ParquetFile(body).read(columns=["log_object", "ingested_at"], use_threads=False)
             found += rows.filter(pc.is_in(rows.column("log_object"), value_set=wanted)).to_pylist()
     return [row["ingested_at"] for row in found] if {row["log_object"] for row in found} == uris else []

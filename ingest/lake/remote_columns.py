@@ -17,6 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from obstore.store import ObjectStore
 
+from ingest.answers import whole
+from ingest.lake.store import fetch
+
 WHOLE = 1 << 20
 """Bytes of a file that is fetched whole: a second request takes longer than the columns that nobody asked for."""
 
@@ -72,7 +75,7 @@ def _groups(sizes: Mapping[str, int]) -> Iterator[list[str]]:
 def fetch_columns(store: ObjectStore, path: str, size: int, columns: Sequence[str], target: Path) -> None:
     """Write a file of `size` bytes to `target`, these of its columns at least; obstore's errors where it cannot."""
     if size <= WHOLE:
-        target.write_bytes(obstore.get(store, path).bytes())
+        target.write_bytes(fetch(store, path))
         return
     with target.open("w+b") as file:
         file.truncate(size)
@@ -98,7 +101,8 @@ def _spans(footer: pq.FileMetaData, columns: Sequence[str]) -> list[tuple[int, i
 
 def _fetch(store: ObjectStore, path: str, file: BinaryIO, spans: Sequence[tuple[int, int]]) -> None:
     """Put these spans of the file in their places."""
-    parts = obstore.get_ranges(store, path, starts=[start for start, _ in spans], ends=[end for _, end in spans])
+    starts, ends = ([span[at] for span in spans] for at in (0, 1))
+    parts = whole(lambda: obstore.get_ranges(store, path, starts=starts, ends=ends))
     for (start, _), part in zip(spans, parts, strict=True):
         file.seek(start)
         file.write(memoryview(part))

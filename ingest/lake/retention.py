@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-import obstore
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 
@@ -17,7 +16,7 @@ from ingest.lake.conflicts import insist
 from ingest.lake.log_entries import LEAVE_OLD_ENTRIES
 from ingest.lake.renewal import GUARDED, renew
 from ingest.lake.schema import Table
-from ingest.lake.store import open_store
+from ingest.lake.store import entries, open_store
 from ingest.lake.tables import Lake
 
 KEPT = timedelta(days=7)
@@ -135,8 +134,5 @@ def vacuum(lake: Lake, table: Table, keep: timedelta = KEPT, *, force: bool = Fa
 
 def listed(lake: Lake, table: Table) -> dict[str, int]:
     """Every object in the table's folder, by its path there, with its size in bytes; the log's own included."""
-    store = open_store(lake.uri, lake.storage)
-    prefix = f"{table.name}/"
-    return {
-        meta["path"].removeprefix(prefix): int(meta["size"]) for chunk in obstore.list(store, prefix) for meta in chunk
-    }
+    found = entries(open_store(lake.uri, lake.storage), f"{table.name}/")
+    return {path: int(meta["size"]) for path, meta in found.items()}

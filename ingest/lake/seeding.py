@@ -23,6 +23,7 @@ from obstore.store import ObjectStore
 
 from ingest.lake import contents, files, guards, vocabulary
 from ingest.lake.schema import Table
+from ingest.lake.store import fetch
 
 _MEMORY_LIMIT = "1GiB"
 _OWN_SETTINGS = "eastwest."
@@ -66,7 +67,7 @@ def _make(store: ObjectStore, rollup: Table, commit: bytes, added: Collection[Ad
         obstore.put(store, path, commit, mode="create")
     except AlreadyExistsError:
         # A put whose answer was lost is sent again, and then finds its own.
-        if bytes(obstore.get(store, path).bytes()) == commit:
+        if bytes(fetch(store, path)) == commit:
             return
         obstore.delete(store, [f"{rollup.name}/{action.path}" for action in added])
         raise

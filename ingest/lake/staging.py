@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Set
 from datetime import date
 
-import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction, RemoveAction
@@ -21,7 +20,7 @@ from ingest.lake.declarations import REJECTS, ROLLUPS
 from ingest.lake.rebuilding import merge
 from ingest.lake.rollups import roll_up
 from ingest.lake.schema import Table
-from ingest.lake.store import open_store
+from ingest.lake.store import fetch, open_store
 from ingest.lake.tables import Lake
 
 FILE_BYTES = 64 << 20
@@ -78,7 +77,7 @@ class Staging:
         """Their rows again, from the files, in the table's schema."""
         store = open_store(self._lake.uri, self._lake.storage)
         for action in self.files(table, uris):
-            body = pa.BufferReader(obstore.get(store, f"{table.name}/{action.path}").bytes())
+            body = pa.BufferReader(fetch(store, f"{table.name}/{action.path}"))
             rows = pq.ParquetFile(body).read(use_threads=False)
             if table.partition:
                 day = str((action.partition_values or {})[table.partition])

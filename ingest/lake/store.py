@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import obstore
+import pyarrow as pa
 from obstore.store import LocalStore, ObjectStore, S3Store
 
+from ingest.answers import whole
 from ingest.errors import LakeError
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
 
 
 def is_remote(uri: str) -> bool:
@@ -36,3 +43,15 @@ def open_store(uri: str, storage: Mapping[str, str] | None) -> ObjectStore:
     options.pop("conditional_put", None)
     options.pop("aws_conditional_put", None)
     return S3Store.from_url(uri, config=options, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
+
+
+def fetch(store: ObjectStore, path: str) -> pa.Buffer:
+    """All bytes of an object; obstore's errors where there are none."""
+    return pa.py_buffer(whole(lambda: obstore.get(store, path).bytes()))
+
+
+def entries(store: ObjectStore, folder: str, after: str = "") -> dict[str, ObjectMeta]:
+    """The objects below a folder (which ends in a slash) by their path in it; those `after` a path in it alone."""
+    offset = folder + after if after else None
+    metas = whole(lambda: [meta for chunk in obstore.list(store, folder, offset=offset) for meta in chunk])
+    return {meta["path"].removeprefix(folder): meta for meta in metas}

@@ -22,6 +22,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction
 from obstore.exceptions import BaseError
 
+from ingest.answers import whole
 from ingest.errors import LakeError
 from ingest.lake import files, guards
 from ingest.lake.conflicts import insist
@@ -83,7 +84,7 @@ class Lake:
     def open(self, table: Table) -> DeltaTable | None:
         """A handle on the table's newest version; None when it does not exist yet."""
         try:
-            return DeltaTable(self.table_uri(table), storage_options=self.storage or None)
+            return whole(lambda: DeltaTable(self.table_uri(table), storage_options=self.storage or None))
         except TableNotFoundError:
             return None
         except Exception as error:
@@ -313,13 +314,15 @@ class Lake:
         try:
             if table.counted_from is not None and self._is_written(table.counted_from):
                 self._seed(table, table.counted_from)
-            return DeltaTable.create(
-                self.table_uri(table),
-                schema=DeltaSchema.from_arrow(table.arrow),
-                partition_by=[table.partition] if table.partition else None,
-                mode="ignore",
-                configuration=_CONFIGURATION,
-                storage_options=self.storage or None,
+            return whole(
+                lambda: DeltaTable.create(
+                    self.table_uri(table),
+                    schema=DeltaSchema.from_arrow(table.arrow),
+                    partition_by=[table.partition] if table.partition else None,
+                    mode="ignore",
+                    configuration=_CONFIGURATION,
+                    storage_options=self.storage or None,
+                )
             )
         except CommitFailedError:
             raise

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from obstore.exceptions import BaseError, InvalidPathError
 
+from ingest.answers import ATTEMPTS, broke_off, whole
 from ingest.errors import SourceError
 from ingest.settings import Settings
 from ingest.sources import day_prefixes, source
-from ingest.sources.s3_access import Access, access_for, broke_off, explain, split_uri
+from ingest.sources.s3_access import Access, access_for, explain, split_uri
 from ingest.sources.source import CHUNK, IN_FLIGHT, Body, RewrittenError, SourceObject, in_chunks, in_order, in_window
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ LARGEST_LEVEL = 10
 
 WIDEST = 5_000
 """Prefixes of one level looked into; more of them are listed whole instead."""
-
-ATTEMPTS = 5
-"""How often a request is sent whose answer breaks off in the middle."""
 
 FAILURES = (BaseError, BotoCoreError, ClientError, OSError)
 
@@ -123,13 +121,10 @@ class Bucket:
             yield self._insist(wanted, (start, min(start + source.PART, wanted.size)))
 
     def _insist(self, wanted: SourceObject, span: tuple[int, int] | None) -> bytes:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self._get(wanted, span)
-            except FAILURES as error:
-                if attempt == ATTEMPTS or not broke_off(error):
-                    raise explain(error, wanted.uri, "s3:GetObject") from error
-        raise AssertionError(wanted.uri)
+        try:
+            return whole(lambda: self._get(wanted, span))
+        except FAILURES as error:
+            raise explain(error, wanted.uri, "s3:GetObject") from error
 
     def _get(self, wanted: SourceObject, span: tuple[int, int] | None) -> bytes:
         key = wanted.uri.removeprefix(f"s3://{self.name}/")

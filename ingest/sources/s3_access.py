@@ -210,11 +210,6 @@ def explain(error: Exception, uri: str, permission: str) -> SourceError:
     )
 
 
-def broke_off(error: Exception) -> bool:
-    """Whether the answer ended in the middle: the one failure of a network that obstore does not try again itself."""
-    return "body" in str(error) and not _code(error)[0]
-
-
 def _code(error: Exception) -> tuple[str, str]:
     """S3's error code, and what to show of the error: never the whole answer, which names request and host."""
     if isinstance(error, ClientError):
