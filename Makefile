@@ -92,8 +92,9 @@ bench-root-cause: setup-dev ## How often suspects names the true edge, beside BA
 bench-queries: setup-dev ## Questions on a lake of 20 M requests and 50 M flows a day (builds 6 GB in .bench; CHDB_PYTHON=...)
 	$(BIN)/python -m bench.queries
 
-soak: setup-dev ## Workers killed and compactors raced, counts exact; growth of ledger and lake; memory of huge inputs
+soak: setup-dev ## Workers killed, compactors raced, requests spoilt, counts exact; growth of ledger and lake; memory
 	$(BIN)/python -m bench.soak_kill
+	$(BIN)/python -m bench.soak_faults
 	$(BIN)/python -m bench.soak_compaction
 	$(BIN)/python -m bench.ledger_growth
 	$(BIN)/python -m bench.growth

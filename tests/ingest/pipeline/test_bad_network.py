@@ -1,0 +1,72 @@
+"""A lake on S3 behind a network that resets, throttles, cuts and loses answers: written once, and read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ingest.answers import ATTEMPTS, broke_off, whole
+from ingest.errors import LakeError
+from ingest.lake.tables import Lake
+from ingest.settings import Settings
+from ingest.sources.s3_access import storage_options
+from tests import lakes
+from tests.fault_proxy import Fault, faulty
+from tests.ingest.pipeline.test_damage import fill
+from tests.servers import S3Server
+
+SPOILT = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
+FAULTS = [fault for fault in Fault if fault is not Fault.STALL]
+CUT = "Generic S3 error: HTTP error: request or response body error"
+
+
+def run(server: S3Server, tmp_path: Path, *arguments: str) -> tuple[int, str, int]:
+    """Exit code and output of a command that reaches S3 through the proxy, and how many faults it met."""
+    assert server.endpoint_url
+    with faulty(server.endpoint_url, FAULTS, each=1, spoilt=SPOILT) as proxy:
+        env = {**os.environ, "AWS_ENDPOINT_URL": proxy.url, "EASTWEST_COPIES": str(tmp_path / "copies")}
+        done = lakes.run(*arguments, env={**env, "EASTWEST_BATCH_OBJECTS": "4"})
+    return done.returncode, done.stdout + done.stderr, proxy.dealt.total()
+
+
+def test_a_lake_on_s3_is_written_once_and_read_through_a_bad_network(
+    moto_s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert moto_s3.endpoint_url
+    uri, paths = fill(moto_s3, 8)
+    lake = f"{moto_s3.bucket().uri}lake"
+    for command in (["ingest", uri, "--all"], ["query", "call_graph"], ["lake", "compact"]):
+        code, said, faults = run(moto_s3, tmp_path, *command, "--lake", lake)
+        assert (code, faults > 50) == (0, True), (command, said)
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_s3.endpoint_url)
+    found = Lake(lake, storage_options(lake, Settings()))
+    expected = Lake(str(tmp_path / "expected"))
+    assert lakes.run("ingest", uri, "--lake", expected.uri, "--all").returncode == 0
+    assert lakes.counts(found) == lakes.counts(expected)
+    assert lakes.counts(found)["objects"] == len(paths)
+    lakes.check_exact(found)
+
+
+def failing(*errors: Exception) -> Callable[[], str]:
+    """Something to ask that fails with each of these before it answers."""
+    left = list(errors)
+
+    def ask() -> str:
+        if left:
+            raise left.pop(0)
+        return "answer"
+
+    return ask
+
+
+def test_only_what_broke_off_is_asked_for_again() -> None:
+    assert whole(failing(*[OSError(CUT)] * (ATTEMPTS - 1))) == "answer"
+    with pytest.raises(OSError, match="response body"):
+        whole(failing(*[OSError(CUT)] * ATTEMPTS))
+    with pytest.raises(OSError, match="denied"):
+        whole(failing(OSError("Client error with status 403 Forbidden: access denied")))
+    assert broke_off(LakeError(f"lake s3://logs: table objects cannot be opened: {CUT}"))
