@@ -64,10 +64,10 @@ def soak(folder: Path, minutes: int, each: int, between_stalls: int) -> bool:
                 code = subprocess.run(command, env=env, stdout=subprocess.DEVNULL, check=False).returncode
             codes.append(code)
             dealt = ", ".join(f"{count:,} {fault}" for fault, count in sorted(proxy.dealt.items()))
-            print(
-                f"{len(delivered):,} objects: exit code {code} in {time.monotonic() - started:.0f} s; {dealt}",
-                flush=True,
-            )
+            lost = ", ".join(f"{count:,} {method}" for method, count in sorted(proxy.lost.items()))
+            seconds = time.monotonic() - started
+            print(f"{len(delivered):,} objects: exit code {code} in {seconds:.0f} s", flush=True)
+            print(f"dealt {dealt}; done without an answer: {lost}", flush=True)
         found = Lake(lake, storage_options(lake, Settings()))
         return check(found, bucket, logs, folder, len(paths)) and not any(codes)
 

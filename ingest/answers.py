@@ -1,7 +1,8 @@
-"""Answers of an object store that end in the middle: asked for again, as neither obstore nor delta-rs does.
+"""Answers of an object store that end in the middle: asked for again where neither obstore nor delta-rs does.
 
-Both try again where a request fails or is refused for the moment; of an answer of which only a part arrives, they give
-the error. Measured: a lake on S3 behind a proxy that cuts answers, tests/ingest/pipeline/test_bad_network.py.
+Both send a request again that fails or is refused for the moment, and ask for the rest of an object of which a part
+arrived. Of a list of objects that is cut, or of what S3 says to a POST, they give the error (measured with a lake
+behind a proxy that cuts answers: tests/ingest/pipeline/test_bad_network.py).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from ingest.errors import EastwestError
+
 ATTEMPTS = 5
 """How often a request is sent whose answer breaks off in the middle."""
 
@@ -18,8 +21,8 @@ T = TypeVar("T")
 
 
 def broke_off(error: BaseException) -> bool:
-    """Whether it says that an answer ended in the middle."""
-    return "response body" in str(error)
+    """Whether it says that an answer ended in the middle; one of eastwest's own says so once it was asked for again."""
+    return "response body" in str(error) and not isinstance(error, EastwestError)
 
 
 def whole(ask: Callable[[], T]) -> T:

@@ -32,7 +32,7 @@ EVERY = re.compile("")
 
 
 class Fault(StrEnum):
-    """What happens to an answer."""
+    """What happens to an answer; one without a body that is to be cut is lost."""
 
     RESET = "reset"
     RESET_IN_BODY = "reset in body"
@@ -45,10 +45,11 @@ class Fault(StrEnum):
 
 @dataclass
 class Proxy:
-    """Its address, the faults it deals out in turn, how many for each path, which it has dealt, requests by method.
+    """Its address, the faults it deals out in turn, how many for each path, and which it has dealt.
 
-    Only requests of `spoilt` methods are spoilt, and only paths (with their query) that match `only`. What `before` has
-    for a path is called before a request for it is passed on.
+    `methods` counts requests, `lost` those of them that were done and not answered. Only `spoilt` methods are spoilt,
+    and only paths (with their query) that match `only`. What `before` has for a path is called before a request for it
+    is passed on.
     """
 
     upstream: str
@@ -60,6 +61,7 @@ class Proxy:
     dealt: Counter[Fault] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
     methods: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
     before: dict[str, Callable[[], object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -118,7 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.proxy.before.get(self.path, bool)()
             status, headers, answer = self._ask(body)
-            if fault is Fault.LOST:
+            is_cut_whole = fault is not None and (self.command == "HEAD" or not answer)
+            if fault is Fault.LOST or is_cut_whole:
+                self.proxy.lost[self.command] += 1
                 self._reset()
             else:
                 self._send(status, headers, answer, fault)

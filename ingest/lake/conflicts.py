@@ -1,4 +1,4 @@
-"""Commits that another writer came before, or an answer that broke off: tried again on the newest version."""
+"""Commits that another writer came before: tried again on the newest version, a few times."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from deltalake.exceptions import CommitFailedError
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from ingest.answers import broke_off
+from ingest.answers import whole
 
 T = TypeVar("T")
 
@@ -22,9 +22,9 @@ def insist(attempt: Callable[[], T], attempts: int, *, first: float = 0.05, long
         CommitFailedError: refused so many times; the table is as the others left it.
     """
     retrying = Retrying(
-        retry=retry_if_exception(lambda error: isinstance(error, CommitFailedError) or broke_off(error)),
+        retry=retry_if_exception_type(CommitFailedError),
         wait=wait_random_exponential(multiplier=first, max=longest),
         stop=stop_after_attempt(attempts),
         reraise=True,
     )
-    return retrying(attempt)
+    return retrying(lambda: whole(attempt))

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-import obstore
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -17,7 +16,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from obstore.store import ObjectStore
 
 from ingest.lake.schema import Table, Type
-from ingest.lake.store import fetch
+from ingest.lake.store import fetch, save
 
 ROW_GROUP = 122_880
 """Rows of a row group, and at most of a page (which ends at 1 MiB, too): by the pages of 20,000 rows that writers make
@@ -66,7 +65,7 @@ def _write_file(store: ObjectStore, table: Table, rows: pa.Table, day: date | No
         write_statistics=[name for name in (table.time, "log_object") if name in table.file_columns],
     )
     buffer = sink.getvalue()
-    obstore.put(store, f"{table.name}/{path}", memoryview(buffer).cast("B"))
+    save(store, f"{table.name}/{path}", buffer)
     return AddAction(
         path=path,
         size=buffer.size,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from deltalake import DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import DeltaError
 
+from ingest.answers import whole
 from ingest.logs import Log
 
 CHECKPOINT_EVERY = 50
@@ -25,7 +26,7 @@ def remove_old_entries(handle: DeltaTable) -> None:
     if handle.version() % CHECKPOINT_EVERY:
         return
     try:
-        handle.cleanup_metadata()
+        whole(handle.cleanup_metadata)
     except (OSError, DeltaError) as error:
         _log.warning(
             "old entries of a table's log cannot be removed, and every commit takes longer; allow s3:DeleteObject",

@@ -15,8 +15,10 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import pyarrow as pa
 from deltalake import CommitProperties, Transaction
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
+from ingest.answers import whole
+from ingest.errors import LakeError
 from ingest.lake import contents, guards
 from ingest.lake.declarations import OBJECTS, REJECTS, ROLLUPS, SOURCE_TABLES
 from ingest.lake.log_entries import LEAVE_OLD_ENTRIES
@@ -50,17 +52,21 @@ def renew(lake: Lake, table: Table) -> int:
     now = int(time.time() * 1000)
     transactions = [Transaction(key, version, now) for key, version in unfinished]
     try:
-        handle.create_write_transaction(
-            [],
-            mode="append",
-            schema=handle.schema(),
-            partition_by=[table.partition] if table.partition else None,
-            commit_properties=CommitProperties(app_transactions=transactions),
-            post_commithook_properties=LEAVE_OLD_ENTRIES,
+        whole(
+            lambda: handle.create_write_transaction(
+                [],
+                mode="append",
+                schema=handle.schema(),
+                partition_by=[table.partition] if table.partition else None,
+                commit_properties=CommitProperties(app_transactions=transactions),
+                post_commithook_properties=LEAVE_OLD_ENTRIES,
+            )
         )
     except CommitFailedError:
         # Another process finished or renewed one of them just now; the others are not forgotten within a day.
         return 0
+    except (DeltaError, OSError) as error:
+        raise LakeError(f"lake {lake.uri}: table {table.name} cannot be written: {error}") from error
     return len(unfinished)
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 
+from ingest.answers import whole
 from ingest.errors import LakeError
 from ingest.lake.conflicts import insist
 from ingest.lake.log_entries import LEAVE_OLD_ENTRIES
@@ -23,6 +24,7 @@ KEPT = timedelta(days=7)
 LEAST_KEPT = timedelta(hours=1)
 _EXPIRED = "eastwest.expiredBefore"
 _ATTEMPTS = 10
+_LOG = "_delta_log/"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def expire(lake: Lake, table: Table, before: date, *, dry_run: bool = False) -> 
         return Expired(table.name, before, 0, 0, 0)
     try:
         return insist(lambda: _expire_once(lake, table, before, dry_run), _ATTEMPTS)
-    except (CommitFailedError, DeltaError) as error:
+    except (CommitFailedError, DeltaError, OSError) as error:
         raise LakeError(f"lake {lake.uri}: table {table.name} could not expire: {error}; run it again") from error
 
 
@@ -117,18 +119,23 @@ def vacuum(lake: Lake, table: Table, keep: timedelta = KEPT, *, force: bool = Fa
     try:
         sizes = listed(lake, table)
         hours = int(keep / timedelta(hours=1))
-        gone = handle.vacuum(retention_hours=hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
+        gone = whole(
+            lambda: handle.vacuum(retention_hours=hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
+        )
         if not dry_run:
             # A checkpoint forgets old guards: those still needed are made young first.
             if table in GUARDED:
                 renew(lake, table)
-            handle = lake.open(table) or handle
-            handle.create_checkpoint()
-            handle.cleanup_metadata()
+            newest = lake.open(table) or handle
+            whole(newest.create_checkpoint)
+            whole(newest.cleanup_metadata)
         left = listed(lake, table)
     except (CommitFailedError, DeltaError, OSError) as error:
         raise LakeError(f"lake {lake.uri}: table {table.name} could not be vacuumed: {error}; run it again") from error
-    log_files = sum(path.startswith("_delta_log/") and path not in left for path in sizes)
+    log_files = sum(path.startswith(_LOG) and path not in left for path in sizes)
+    if not dry_run:
+        # A vacuum that was asked for twice names what it removed the second time.
+        gone = [path for path in sizes if path not in left and not path.startswith(_LOG)]
     return Vacuumed(table.name, len(gone), sum(sizes.get(path, 0) for path in gone), log_files)
 
 

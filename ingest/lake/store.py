@@ -50,6 +50,11 @@ def fetch(store: ObjectStore, path: str) -> pa.Buffer:
     return pa.py_buffer(whole(lambda: obstore.get(store, path).bytes()))
 
 
+def save(store: ObjectStore, path: str, body: pa.Buffer) -> None:
+    """Write an object, in the place of another of that name."""
+    whole(lambda: obstore.put(store, path, memoryview(body).cast("B")))
+
+
 def entries(store: ObjectStore, folder: str, after: str = "") -> dict[str, ObjectMeta]:
     """The objects below a folder (which ends in a slash) by their path in it; those `after` a path in it alone."""
     offset = folder + after if after else None

@@ -216,12 +216,18 @@ class Lake:
         the units and their new rows, a condition that these rows meet and all that the handle's version holds of their
         objects: other rows are not looked at.
         """
-        return self._insist(table, self._replace_once, table, claim, rows_of, within)
+        return self._insist(table, self._replace_once, table, claim, rows_of, within, set())
 
-    def _replace_once(self, table: Table, claim: Claim, rows_of: StreamOf, within: Within) -> set[Unit]:
+    def _replace_once(
+        self, table: Table, claim: Claim, rows_of: StreamOf, within: Within, begun: set[Unit]
+    ) -> set[Unit]:
         with self._writable(table) as handle:
             kept = self._kept(claim)
+            # In the ledger an attempt that was done and whose answer broke off has ended the claim.
+            held = self.held(table, begun - kept, handle.version())
+            done = {unit for unit in begun - kept if held.get(unit.uri) == unit.version}
             if kept:
+                begun |= kept
                 rows = rows_of(kept)
                 objects = ", ".join("'" + unit.uri.replace("'", "''") + "'" for unit in sorted(kept))
                 condition = within(handle, kept, rows)
@@ -234,7 +240,7 @@ class Lake:
                     commit_properties=guards.carrying(kept),
                     post_commithook_properties=LEAVE_OLD_ENTRIES,
                 )
-            return kept
+            return kept | done
 
     def held(self, table: Table, units: Collection[Unit], version: int = -1) -> dict[str, int]:
         """Of these units' objects, those that commits of the table carry, with the version that it holds.

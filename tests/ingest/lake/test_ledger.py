@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import write_deltalake
 
 from ingest.errors import LakeError
-from ingest.lake import compaction, ledger, remote_columns
+from ingest.lake import compaction, ledger, remote_columns, tables
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.tables import Lake
 from ingest.lake.unit import Unit
@@ -146,3 +148,19 @@ def test_an_object_that_somebody_began_to_replace_is_not_finished_in_any_version
     assert claim.units == {listed[3]}
     assert ledger.replace(lake, claim, lambda wanted: rows(wanted, FIRST)) == {listed[3]}
     assert unknown(lake, listed) == {}
+
+
+def test_a_replacement_whose_answer_broke_off_is_nobody_elses(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [OSError("Generic S3 error: HTTP error: request or response body error")]
+
+    def write(*arguments: Any, **more: Any) -> None:
+        write_deltalake(*arguments, **more)
+        if answers:
+            raise answers.pop()
+
+    monkeypatch.setattr(tables, "write_deltalake", write)
+    changed = {Unit("03/05", "new"), Unit("04/05", "new")}
+    assert ledger.replace(lake, lake.claim(changed), lambda wanted: rows(wanted, FIRST)) == changed
+    assert answers == []
+    found = Counter(row["log_object"] for row in lakes.rows(lake, "objects"))
+    assert (len(found), set(found.values())) == (FILES * ROWS, {1})
