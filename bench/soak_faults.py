@@ -99,13 +99,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=2, help="how many requests for each path and method are spoilt")
     parser.add_argument("--between-stalls", type=int, default=600, help="other faults between two that hang")
     options = parser.parse_args()
-    os.environ |= {
-        "AWS_ACCESS_KEY_ID": servers.ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": servers.SECRET_KEY,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    }
+    os.environ |= servers.ALONE
     with tempfile.TemporaryDirectory(prefix="eastwest-soak-") as folder:
         sys.exit(not soak(Path(folder), options.minutes, options.each, options.between_stalls))
 

@@ -211,13 +211,7 @@ def main() -> None:
     parser.add_argument("--rewritten", type=int, default=5, help="objects rewritten after each kill")
     parser.add_argument("--seed", type=int, default=20260310)
     options = parser.parse_args()
-    os.environ |= {
-        "AWS_ACCESS_KEY_ID": servers.ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": servers.SECRET_KEY,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    }
+    os.environ |= servers.ALONE
     with tempfile.TemporaryDirectory(prefix="eastwest-soak-") as folder:
         sys.exit(not soak(Path(folder), options.minutes, options.kills, options.rewritten, options.seed))
 

@@ -29,6 +29,14 @@ from obstore.store import S3Store
 from ingest.settings import Settings
 
 ACCESS_KEY, SECRET_KEY, REGION = "test", "testtest", "us-east-1"
+ALONE = {
+    "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+    "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+"""What has a process use these servers' keys, and none that the machine may have."""
 START_SECONDS = 60
 MOTO_SERVER = Path(__file__).with_name("moto_server.py")
 
