@@ -1,7 +1,7 @@
 """`python -m bench.growth`: what a new object costs in a lake of 1, 10 and 100 days, and a rewritten one.
 
 Each lake is made as ingest and compaction leave it: closed days as one sorted file a table, the newest day in the small
-files of its batches, a ledger row an object, guards of three days in the logs. One day's rows are parsed once and
+files of its batches, a ledger row an object, guards of a day in the logs. One day's rows are parsed once and
 written under every day, moved in time. Then the same 200 new objects, and after them 20 of these rewritten, are read
 by `eastwest ingest`, each in a process of its own: milliseconds and CPU milliseconds an object, start-up included.
 """
@@ -89,7 +89,7 @@ def one_day(folder: Path, repeats: int) -> dict[str, pa.Table]:
 
 
 def write(lake: Lake, table: Table, rows: pa.Table, objects: list[str], days_ago: int) -> None:
-    """One day of a table: its newest three in the guards, the newest one in a file a batch, others in one file."""
+    """One day of a table: the newest one in a file a batch and in the guards, others in one file."""
     store = open_store(lake.uri, lake.storage)
     handle = lake.create(table)
     parts = [rows.sort_by(table.time)]
@@ -97,7 +97,7 @@ def write(lake: Lake, table: Table, rows: pa.Table, objects: list[str], days_ago
         size = max(1, rows.num_rows // (len(objects) // BATCH + 1))
         parts = [rows.slice(start, size) for start in range(0, rows.num_rows, size)]
     now = int(time.time() * 1000)
-    named = objects if days_ago < 3 else []
+    named = objects if days_ago < 1 else []
     handle.create_write_transaction(
         [action for part in parts for action in files.write(store, table, part)],
         mode="append",

@@ -244,7 +244,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=100)
     parser.add_argument("--per-day", type=int, default=100_000)
-    parser.add_argument("--ids", type=int, default=300_000, help="Guards in the log: three days of objects.")
+    parser.add_argument("--ids", type=int, default=100_000, help="Guards in the log: a day of objects.")
     parser.add_argument("--keep", type=Path, help="Folder to make it in, or to find it in again.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="eastwest-bench-") as folder:

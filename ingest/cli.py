@@ -20,7 +20,6 @@ from ingest.cli_summary import print_summary
 from ingest.errors import SettingsError, SourceError
 from ingest.invocation import Invocation
 from ingest.lake.declarations import OBJECTS
-from ingest.lake.renewal import renew_after_pause
 from ingest.lake.tables import Lake
 from ingest.pipeline.plan import new_objects
 from ingest.pipeline.processes import forked
@@ -88,7 +87,6 @@ def ingest_command(
         ) as processes,
         progress_on(Console(stderr=True)) as progress,
     ):
-        renew_after_pause(target)
 
         def list_once(uri: str, stop: Event | None = None) -> Summary:
             opened = open_source(uri, settings)

@@ -15,7 +15,6 @@ from ingest.invocation import Invocation
 from ingest.lake import compaction, rebuilding, retention, verification
 from ingest.lake import status as lake_status
 from ingest.lake.declarations import OBJECTS, REJECTS, ROLLUPS, SOURCE_TABLES, TABLES
-from ingest.lake.renewal import GUARDED, renew
 from ingest.lake.schema import Table
 from ingest.lake.tables import Lake
 from ingest.printing import Row, Shape, print_json, print_rows
@@ -82,8 +81,6 @@ def compact_command(
     target, quiet, now = invocation.lake(lake), parse_span(settled, "--settled"), datetime.now(UTC)
     done: list[Row] = []
     for chosen in _chosen(table, compaction.COMPACTED):
-        if chosen in GUARDED:
-            renew(target, chosen)
         for day in compaction.due(target, chosen, now, quiet):
             result = compaction.compact(
                 target, chosen, day, memory_limit=invocation.settings.memory_limit, before=now - quiet

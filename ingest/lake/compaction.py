@@ -22,10 +22,9 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from ingest.errors import LakeError
 from ingest.lake import contents
-from ingest.lake.conflicts import insist
+from ingest.lake.conflicts import NOTHING_ELSE, insist
 from ingest.lake.declarations import FINDINGS, OBJECTS, TABLES
 from ingest.lake.files import ROW_GROUP
-from ingest.lake.log_entries import LEAVE_OLD_ENTRIES
 from ingest.lake.schema import Table
 from ingest.lake.tables import Lake
 
@@ -132,7 +131,7 @@ def _compact_once(
             # Only where needed: a change of the schema refuses every append under way.
             schema_mode="merge" if lacking else None,
             target_file_size=target_bytes,
-            post_commithook_properties=LEAVE_OLD_ENTRIES,
+            post_commithook_properties=NOTHING_ELSE,
             writer_properties=WriterProperties(
                 compression="ZSTD",
                 compression_level=3,
@@ -142,6 +141,7 @@ def _compact_once(
             ),
         )
     new = [file for file in _files(handle, table) if file.day == day]
+    lake.tend(table, handle)
     return Compacted(
         table.name,
         day,

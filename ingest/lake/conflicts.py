@@ -1,14 +1,18 @@
-"""Commits that another writer came before: tried again on the newest version, a few times."""
+"""Commits: what each is told, and those that another writer came before, tried again on the newest version."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeVar
 
+from deltalake import PostCommitHookProperties
 from deltalake.exceptions import CommitFailedError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from ingest.answers import whole
+
+NOTHING_ELSE = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+"""What delta-rs is told of every commit: nothing is done after it (`checkpoints` does that)."""
 
 T = TypeVar("T")
 

@@ -21,9 +21,8 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from ingest.errors import LakeError
 from ingest.lake import contents, guards, rollups
-from ingest.lake.conflicts import insist
+from ingest.lake.conflicts import NOTHING_ELSE, insist
 from ingest.lake.declarations import OBJECTS
-from ingest.lake.log_entries import LEAVE_OLD_ENTRIES
 from ingest.lake.retention import expired_before
 from ingest.lake.schema import Table
 from ingest.lake.store import open_store
@@ -86,8 +85,9 @@ def _rebuild_once(lake: Lake, rollup: Table, day: date) -> int:
         predicate=f"{rollup.partition} = '{day}'",
         # Two rebuilds of a day without rows remove nothing, so nothing conflicts: the id, the same for both, does.
         commit_properties=CommitProperties(app_transactions=[turn]),
-        post_commithook_properties=LEAVE_OLD_ENTRIES,
+        post_commithook_properties=NOTHING_ELSE,
     )
+    lake.tend(rollup, handle)
     return int(rows.num_rows)
 
 

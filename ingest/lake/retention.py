@@ -13,9 +13,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from ingest.answers import whole
 from ingest.errors import LakeError
-from ingest.lake.conflicts import insist
-from ingest.lake.log_entries import LEAVE_OLD_ENTRIES
-from ingest.lake.renewal import GUARDED, renew
+from ingest.lake.conflicts import NOTHING_ELSE, insist
 from ingest.lake.schema import Table
 from ingest.lake.store import entries, open_store
 from ingest.lake.tables import Lake
@@ -88,14 +86,16 @@ def _expire_once(lake: Lake, table: Table, before: date, dry_run: bool) -> Expir
         handle.alter.set_table_properties(
             {_EXPIRED: before.isoformat()},
             raise_if_not_exists=False,
-            post_commithook_properties=LEAVE_OLD_ENTRIES,
+            post_commithook_properties=NOTHING_ELSE,
         )
+        lake.tend(table, handle)
     handle = lake.open(table)
     if handle is not None:
         handle.delete(
             f"{table.partition} < '{before}'" if table.partition else f"{table.time} < '{end.isoformat()}'",
-            post_commithook_properties=LEAVE_OLD_ENTRIES,
+            post_commithook_properties=NOTHING_ELSE,
         )
+        lake.tend(table, handle)
     return found
 
 
@@ -120,15 +120,17 @@ def vacuum(lake: Lake, table: Table, keep: timedelta = KEPT, *, force: bool = Fa
         sizes = listed(lake, table)
         hours = int(keep / timedelta(hours=1))
         gone = whole(
-            lambda: handle.vacuum(retention_hours=hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
+            lambda: handle.vacuum(
+                retention_hours=hours,
+                dry_run=dry_run,
+                enforce_retention_duration=False,
+                full=True,
+                post_commithook_properties=NOTHING_ELSE,
+            )
         )
         if not dry_run:
-            # A checkpoint forgets old guards: those still needed are made young first.
-            if table in GUARDED:
-                renew(lake, table)
-            newest = lake.open(table) or handle
-            whole(newest.create_checkpoint)
-            whole(newest.cleanup_metadata)
+            lake.checkpoint(table, handle)
+            whole(handle.cleanup_metadata)
         left = listed(lake, table)
     except (CommitFailedError, DeltaError, OSError) as error:
         raise LakeError(f"lake {lake.uri}: table {table.name} could not be vacuumed: {error}; run it again") from error

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from ingest.lake.schema import Table
 
 
 @dataclass(frozen=True)
@@ -37,3 +43,29 @@ class Snapshot:
             if (since is None or file.max_time is None or file.max_time >= since)
             and (until is None or file.min_time is None or file.min_time < until)
         )
+
+
+def snapshot_of(handle: DeltaTable, table: Table, uri: str) -> Snapshot:
+    """The handle's version of a table that lies at `uri`."""
+    actions = pa.table(handle.get_add_actions(flatten=True)).to_pylist()
+    return Snapshot(handle.version(), tuple(_data_file(table, uri, action) for action in actions))
+
+
+def _data_file(table: Table, uri: str, action: Mapping[str, object]) -> DataFile:
+    path = str(action["path"])
+    version = path.rsplit("/", 1)[-1].partition("-")[0].removeprefix("v")
+    max_time: datetime | None = action.get(f"max.{table.time}")  # type: ignore[assignment]
+    if not version.isdigit():
+        # Written by delta-rs (compaction, replacement): of whichever version was current then, and its statistics are
+        # cut to milliseconds.
+        version = "1" if table.version == 1 else "0"
+        max_time = max_time + timedelta(microseconds=999) if max_time else None
+    return DataFile(
+        uri=f"{uri}/{path}",
+        rows=int(str(action["num_records"])),
+        size=int(str(action["size_bytes"])),
+        day=action.get(f"partition.{table.partition}"),  # type: ignore[arg-type]
+        schema_version=int(version),
+        min_time=action.get(f"min.{table.time}"),  # type: ignore[arg-type]
+        max_time=max_time,
+    )

@@ -24,21 +24,21 @@ from obstore.exceptions import BaseError
 
 from ingest.answers import whole
 from ingest.errors import LakeError
-from ingest.lake import files, guards
-from ingest.lake.conflicts import insist
+from ingest.lake import checkpoints, files, guards
+from ingest.lake.conflicts import NOTHING_ELSE, insist
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.handles import Handles
-from ingest.lake.log_entries import CHECKPOINT_EVERY, LEAVE_OLD_ENTRIES, remove_old_entries
+from ingest.lake.renewal import KEPT
 from ingest.lake.schema import Table
 from ingest.lake.seeding import seed
-from ingest.lake.snapshot import DataFile, Snapshot
+from ingest.lake.snapshot import Snapshot, snapshot_of
 from ingest.lake.store import is_remote, normalise, open_store
 from ingest.lake.unit import Claim, Unit
 
 _CONFIGURATION = {
     # Every checkpoint repeats the guards; docs/decisions/0004 says how long they are needed and what they cost.
-    "delta.checkpointInterval": str(CHECKPOINT_EVERY),
-    "delta.setTransactionRetentionDuration": "interval 3 days",
+    "delta.checkpointInterval": str(checkpoints.EVERY),
+    "delta.setTransactionRetentionDuration": f"interval {KEPT // timedelta(hours=1)} hours",
     "delta.logRetentionDuration": "interval 1 days",
 }
 _ATTEMPTS = 30
@@ -108,27 +108,7 @@ class Lake:
         handle = self.open(table)
         if handle is None:
             return Snapshot(-1, ())
-        actions = pa.table(handle.get_add_actions(flatten=True)).to_pylist()
-        return Snapshot(handle.version(), tuple(self._data_file(table, action) for action in actions))
-
-    def _data_file(self, table: Table, action: Mapping[str, object]) -> DataFile:
-        path = str(action["path"])
-        version = path.rsplit("/", 1)[-1].partition("-")[0].removeprefix("v")
-        max_time: datetime | None = action.get(f"max.{table.time}")  # type: ignore[assignment]
-        if not version.isdigit():
-            # Written by delta-rs (compaction, replacement): of whichever version was current then, and its statistics
-            # are cut to milliseconds.
-            version = "1" if table.version == 1 else "0"
-            max_time = max_time + timedelta(microseconds=999) if max_time else None
-        return DataFile(
-            uri=f"{self.table_uri(table)}/{path}",
-            rows=int(str(action["num_records"])),
-            size=int(str(action["size_bytes"])),
-            day=action.get(f"partition.{table.partition}"),  # type: ignore[arg-type]
-            schema_version=int(version),
-            min_time=action.get(f"min.{table.time}"),  # type: ignore[arg-type]
-            max_time=max_time,
-        )
+        return snapshot_of(handle, table, self.table_uri(table))
 
     def append(
         self, table: Table, units: Collection[Unit], rows_of: RowsOf, files_of: FilesOf = lambda _: []
@@ -238,8 +218,9 @@ class Lake:
                     predicate=f"log_object in ({objects})" + (f" and ({condition})" if condition else ""),
                     partition_by=[table.partition] if table.partition else None,
                     commit_properties=guards.carrying(kept),
-                    post_commithook_properties=LEAVE_OLD_ENTRIES,
+                    post_commithook_properties=NOTHING_ELSE,
                 )
+                self.tend(table, handle)
             return kept | done
 
     def held(self, table: Table, units: Collection[Unit], version: int = -1) -> dict[str, int]:
@@ -265,9 +246,22 @@ class Lake:
             schema=handle.schema(),
             partition_by=[table.partition] if table.partition else None,
             commit_properties=carrying,
-            post_commithook_properties=LEAVE_OLD_ENTRIES,
+            post_commithook_properties=NOTHING_ELSE,
         )
-        remove_old_entries(handle)
+        self.tend(table, handle)
+
+    def tend(self, table: Table, handle: DeltaTable) -> None:
+        """After a commit with that handle: a checkpoint now and then. What goes wrong there is a warning."""
+        checkpoints.tend(handle, table, open_store(self.uri, self.storage), self._ledger_since)
+
+    def checkpoint(self, table: Table, handle: DeltaTable) -> None:
+        """Write a checkpoint of the newest version, to which it brings the handle; errors as `checkpoints` says."""
+        checkpoints.checkpoint(handle, table, open_store(self.uri, self.storage), self._ledger_since)
+
+    def _ledger_since(self, since: datetime) -> list[str]:
+        held = self.snapshot(OBJECTS).overlapping(since, None)
+        oldest_first = sorted(held, key=lambda file: (file.max_time is not None, file.max_time))
+        return [file.uri.removeprefix(f"{self.uri}/") for file in oldest_first]
 
     def rewrite(self, table: Table, update: Callable[[pa.Table], pa.Table]) -> None:
         """Replace a small table's rows by what `update` makes of them, in one commit; again when another was faster.
@@ -287,9 +281,9 @@ class Lake:
             mode="overwrite",
             partition_by=[table.partition] if table.partition else None,
             commit_properties=CommitProperties(app_transactions=[turn]),
-            post_commithook_properties=LEAVE_OLD_ENTRIES,
+            post_commithook_properties=NOTHING_ELSE,
         )
-        remove_old_entries(handle)
+        self.tend(table, handle)
 
     def rows(self, table: Table) -> pa.Table:
         """All rows of a small table without partitions, at its newest version; none when it does not exist yet."""

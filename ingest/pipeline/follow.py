@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ingest.errors import SourceError
-from ingest.lake import ledger
 from ingest.lake.tables import Lake
 from ingest.logs import Log
+from ingest.pipeline.plan import unknown
 from ingest.pipeline.rules import Rules
 from ingest.pipeline.run import Limits, Progress, StoppedError, Summary, ingest_batch, report
 from ingest.sources import Body, RewrittenError, Source, SourceObject
@@ -232,8 +232,7 @@ class Follower:
         return result
 
     def _new(self, objects: Sequence[SourceObject]) -> list[SourceObject]:
-        unknown = ledger.unknown(self.lake, [item.uri for item in objects], [item.etag for item in objects])
-        return [objects[at]._replace(rewritten=rewritten) for at, rewritten in unknown.items()]
+        return unknown(self.lake, objects)
 
     def _read(self, objects: Sequence[SourceObject]) -> Iterator[tuple[SourceObject, Body | SourceError]]:
         """Each object's bytes; of one that has been rewritten since it was announced, what it holds now."""

@@ -1,7 +1,12 @@
-"""What to read: the listed objects that the ledger does not hold, cut into batches."""
+"""What to read: the listed objects that the ledger does not hold, cut into batches.
+
+Another process may ingest them before their turn comes. Their guards are forgotten after a day (`renewal`), so what was
+looked up an hour ago is looked up again.
+"""
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -15,6 +20,9 @@ _LISTED_FIRST = 50_000
 _LISTED_AT_ONCE = 200_000
 _LEAST_SHARE = 0.375
 """Of a full batch: the commits of a smaller one cost as much as its rows."""
+_FRESH_SECONDS = 3600
+_ASKED_AGAIN = 1_000
+"""Objects looked up again at a time: when the last of them is read that is not long ago either."""
 _HELD = 3
 """Batches a worker that are held back until it is known how much there is."""
 
@@ -25,9 +33,27 @@ def new_objects(
     """Listed objects of the window that are not in the lake yet, in the order of their keys, in chunks."""
     reading = ledger.prepare(lake)
     for listed in _gather(source.list(since, until), lambda: not reading.is_alive()):
-        unknown = ledger.unknown(lake, [item.uri for item in listed], [item.etag for item in listed])
-        if unknown:
-            yield [listed[at]._replace(rewritten=True) if new else listed[at] for at, new in unknown.items()]
+        found = unknown(lake, listed)
+        if found:
+            yield found
+
+
+def still_new(lake: Lake, found: Sequence[SourceObject]) -> Iterator[Sequence[SourceObject]]:
+    """A chunk of new objects, some at a time; once that takes an hour, those that are new even then."""
+    asked = time.time()
+    for start in range(0, len(found), _ASKED_AGAIN):
+        part = found[start : start + _ASKED_AGAIN]
+        # Not monotonic: that clock stands still while a machine sleeps, and others go on.
+        yield part if time.time() - asked < _FRESH_SECONDS else unknown(lake, part)
+
+
+def unknown(lake: Lake, objects: Sequence[SourceObject]) -> list[SourceObject]:
+    """Those that the ledger does not hold, each with whether it holds another version."""
+    found = ledger.unknown(lake, [item.uri for item in objects], [item.etag for item in objects])
+    return [
+        objects[at] if objects[at].rewritten == rewritten else objects[at]._replace(rewritten=rewritten)
+        for at, rewritten in found.items()
+    ]
 
 
 def _gather(chunks: Iterable[Sequence[SourceObject]], is_ready: Callable[[], bool]) -> Iterator[list[SourceObject]]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event
-from time import monotonic
+from time import monotonic, time
 from typing import Protocol
 
 from ingest.errors import EastwestError, SourceError
@@ -19,13 +19,17 @@ from ingest.logs import Log
 from ingest.pipeline import batch as batches_
 from ingest.pipeline.assembly import Assembly
 from ingest.pipeline.pieces import opened
-from ingest.pipeline.plan import batches, new_objects
+from ingest.pipeline.plan import batches, new_objects, still_new
 from ingest.pipeline.rules import NO_RULES, Rules
 from ingest.sources import Body, Source, SourceObject
 
 Read = Callable[[Sequence[SourceObject]], Iterator[tuple[SourceObject, Body | SourceError]]]
 Submit = Callable[[Sequence[SourceObject]], "Future[Summary]"]
 """Has a batch ingested elsewhere, in another thread or process."""
+
+_LONGEST_SECONDS = 12 * 3600
+"""Between reading an object and committing it: guards are forgotten after a day (`renewal`)."""
+_TOO_LONG = "its batch took half a day (did this machine sleep?), and others may have ingested it since; run it again"
 
 _log = Log()
 
@@ -108,11 +112,11 @@ def ingest(
     total = Summary()
     stopping = stop or Event()
 
-    def counted() -> Iterator[list[SourceObject]]:
+    def counted() -> Iterator[Sequence[SourceObject]]:
         try:
             for chunk in new_objects(source, lake, since, until):
                 progress.found(len(chunk), sum(item.size for item in chunk))
-                yield chunk
+                yield from still_new(lake, chunk)
         except SourceError as error:
             # Raised once all that can be listed has been: a refused prefix must not stop the others.
             total.failed.append((source.uri, str(error)))
@@ -160,9 +164,12 @@ def ingest_batch(lake: Lake, objects: Sequence[SourceObject], read: Read, rules:
         StoppedError: `stop` was set before the commit began.
         LakeError: the lake cannot be written.
     """
-    started = monotonic()
+    started, begun = monotonic(), time()
     result = Summary()
     for assembly in _assembled(lake, objects, read, rules, stop, result):
+        if time() - begun > _LONGEST_SECONDS:
+            result.failed += [(outcome.source.uri, _TOO_LONG) for outcome in assembly.outcomes.values()]
+            continue
         overtaken = {unit.uri for unit in batches_.commit(lake, assembly)}
         _count(assembly, overtaken, result)
     result.seconds = monotonic() - started

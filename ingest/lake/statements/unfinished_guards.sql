@@ -1,16 +1,7 @@
--- Guards of a table that are getting old and whose objects are not finished: the ledger does not hold them, or somebody
--- began to replace them and claimed them there: what a crash left half done.
--- Which one is the newest is said by the log's order (`place`), not by clocks, which differ between machines.
--- `recent` is the ledger since before the oldest of them: its row comes after the guards.
+-- Those of the old guards whose objects a part of the ledger (`ingested`) does not name: a guard's key is a hash.
 select
-    key,
-    arg_max(version, place) as version
-from carried
-where regexp_full_match(key, '[0-9a-f]{32}')
-    and (
-        not exists (select 1 from recent where left(sha256(recent.log_object), 32) = carried.key)
-        or key in (select claimed.key from claimed)
-    )
-group by key
-having arg_max(written, place) < $before
-order by key
+    old.key,
+    old.version
+from old
+where old.key not in (select left(sha256(ingested.log_object), 32) from ingested)
+order by old.key

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingest.errors import LakeError
-from ingest.lake import compaction, contents, guards, ledger, renewal, retention, verification
+from ingest.lake import compaction, contents, ledger, retention, verification
 from ingest.lake.declarations import (
     CALL_HOURS,
     CALL_MINUTES,
@@ -29,7 +29,6 @@ from ingest.lake.declarations import (
     VPC_FLOW,
 )
 from ingest.lake.schema import Column, Table, Type
-from ingest.lake.store import open_store
 from ingest.lake.tables import Lake
 from ingest.lake.unit import Unit
 from tests import lakes
@@ -300,34 +299,3 @@ def test_vacuum_removes_what_no_version_needs_and_guards_survive_it(tmp_path: Pa
 def test_vacuum_keeps_at_least_an_hour(tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="--force"):
         retention.vacuum(Lake(str(tmp_path)), REJECTS, timedelta(minutes=59))
-
-
-@pytest.mark.parametrize("finished", [True, False])
-def test_delta_forgets_the_guards_of_finished_objects_alone(
-    finished: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lake, unit, now = Lake(str(tmp_path)), Unit("s3://bucket/old", "e"), time.time()
-    with monkeypatch.context() as patch:
-        patch.setattr(time, "time", lambda: now - 5 * 86_400)
-        lake.append(REJECTS, {unit}, lambda _: reject(unit.uri))
-        if finished:
-            row = {"log_object": unit.uri, "etag": "e", "ingested_at": datetime.fromtimestamp(now, UTC)}
-            lake.append(OBJECTS, {unit}, lambda _: pa.Table.from_pylist([row], schema=OBJECTS.arrow))
-    retention.vacuum(lake, REJECTS)
-    known = guards.present(open_store(lake.uri, None), REJECTS.name, {unit.uri})
-    assert known == ({} if finished else {unit.uri: unit.version})
-    assert renewal.renew(lake, REJECTS) == 0
-
-
-def test_an_ingest_after_a_pause_renews_what_the_last_one_left_unfinished(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lake, unit, now = Lake(str(tmp_path)), Unit("s3://bucket/old", "e"), time.time()
-    with monkeypatch.context() as patch:
-        patch.setattr(time, "time", lambda: now - 5 * 86_400)
-        lake.append(REJECTS, {unit}, lambda _: reject(unit.uri))
-    assert renewal.renew_after_pause(lake) == 1
-    handle = lake.open(REJECTS)
-    assert handle is not None
-    handle.create_checkpoint()
-    assert lake.append(REJECTS, {unit}, lambda _: reject(unit.uri)).committed == set()

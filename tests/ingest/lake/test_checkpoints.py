@@ -9,7 +9,7 @@ import pytest
 from deltalake import DeltaTable
 
 from ingest.errors import LakeError
-from ingest.lake import compaction, log_entries, tables
+from ingest.lake import checkpoints, compaction, tables
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.retention import vacuum
 from ingest.lake.tables import Lake
@@ -33,7 +33,8 @@ def aged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every entry of a log is old at once, and every second commit makes a checkpoint."""
     retention = {"delta.checkpointInterval": "2", "delta.logRetentionDuration": "interval 0 seconds"}
     monkeypatch.setattr(tables, "_CONFIGURATION", {**tables._CONFIGURATION, **retention})
-    monkeypatch.setattr(log_entries, "CHECKPOINT_EVERY", 2)
+    monkeypatch.setattr(checkpoints, "EVERY", 2)
+    monkeypatch.setattr(checkpoints, "LOOKED_AT", 1)
 
 
 def fill(lake: Lake) -> None:
