@@ -26,7 +26,10 @@ def broke_off(error: BaseException) -> bool:
 
 
 def whole(ask: Callable[[], T]) -> T:
-    """What `ask` gives, which must be safe to repeat; asked again where the answer broke off, five times in all."""
+    """What `ask` gives, which must be safe to repeat; asked again where the answer broke off, five times by this call.
+
+    A commit that gives up for it is attempted five times, too (`conflicts`): a list in it is asked for 25 times.
+    """
     retrying = Retrying(
         retry=retry_if_exception(broke_off),
         wait=wait_random_exponential(multiplier=0.05, max=2),

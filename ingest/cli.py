@@ -143,7 +143,7 @@ def _print_plan(source: Source, lake: Lake, window: tuple[datetime | None, datet
     objects: Counter[tuple[str, str]] = Counter()
     sizes: Counter[tuple[str, str]] = Counter()
     for chunk in new_objects(source, lake, *window):
-        for item in chunk:
+        for item in chunk.objects:
             key = parse_key(item.uri)
             group = ((key.time or item.last_modified).date().isoformat(), key.format or "unknown")
             objects[group] += 1

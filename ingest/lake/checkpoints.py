@@ -1,19 +1,21 @@
 """Checkpoints of a table's Delta log, and the old entries that go with them: every fifty commits or so.
 
 A checkpoint forgets guards that are a day old, so delta-rs, which would write one by itself, is told not to: those that
-are still needed are renewed first (`renewal`). It is also told to leave old entries alone. By itself it looks for them
+are needed longer are renewed first (`renewal`). It is also told to leave old entries alone. By itself it looks for them
 after every commit and, where it may not remove them (a lake on S3 without `s3:DeleteObject`), reports a commit that is
 done as failed. Here a commit that is done is done, whatever becomes of its checkpoint.
 """
 
 from __future__ import annotations
 
+import time
+
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from obstore.store import ObjectStore
 
 from ingest.answers import whole
-from ingest.lake.renewal import LedgerSince, renew
+from ingest.lake.renewal import MARGIN, LedgerSince, renew
 from ingest.lake.schema import Table
 from ingest.lake.store import entries
 from ingest.logs import Log
@@ -23,6 +25,7 @@ EVERY = 50
 LOOKED_AT = 10
 """At every so many versions it is looked how many commits that was; a handle does not tell which one it made."""
 
+_PAUSE_SECONDS = MARGIN.total_seconds() / 2
 _log = Log()
 
 
@@ -38,7 +41,7 @@ def tend(handle: DeltaTable, table: Table, store: ObjectStore, ledger_since: Led
         _log.warning(
             "no checkpoint of a table's log, and every commit takes longer; the commit itself is done",
             table=handle.table_uri,
-            error=str(error).splitlines()[0],
+            error=(str(error) or repr(error)).splitlines()[0],
         )
         return
     try:
@@ -47,7 +50,7 @@ def tend(handle: DeltaTable, table: Table, store: ObjectStore, ledger_since: Led
         _log.warning(
             "old entries of a table's log cannot be removed, and every commit takes longer; allow s3:DeleteObject",
             table=handle.table_uri,
-            error=str(error).splitlines()[0],
+            error=(str(error) or repr(error)).splitlines()[0],
         )
 
 
@@ -58,7 +61,11 @@ def checkpoint(handle: DeltaTable, table: Table, store: ObjectStore, ledger_sinc
         CommitFailedError: guards could not be renewed, because others kept committing; there is no checkpoint then.
         OSError, DeltaError, LakeError: the table or the ledger cannot be read or written.
     """
-    renew(handle, table, store, ledger_since)
+    begun = 0.0
+    # delta-rs's clock says what is a day old: after a pause in between, as of a machine that slept, that is more.
+    while time.time() - begun > _PAUSE_SECONDS:
+        begun = time.time()
+        renew(handle, table, store, ledger_since)
     whole(handle.create_checkpoint)
 
 

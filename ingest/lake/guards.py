@@ -28,6 +28,8 @@ from ingest.lake.store import entries, fetch
 from ingest.lake.unit import Claim, Unit, key_of
 
 _CARRIED = pa.schema({"key": pa.string(), "version": pa.int64(), "written": pa.int64()})  # type: ignore[arg-type]
+_SAME_DATE = 10
+"""Seconds of which all guards have one date."""
 _REMEMBERED_BYTES = 128 * 1024 * 1024
 
 
@@ -51,23 +53,22 @@ _actions = msgspec.json.Decoder(_Action)
 
 def carrying(units: Collection[Unit]) -> CommitProperties:
     """What makes a commit carry the versions of these objects."""
-    return _carrying(frozenset(units))
+    return _carrying(frozenset(units), int(time.time()) // _SAME_DATE * _SAME_DATE)
 
 
 @lru_cache(2)
-def _carrying(units: frozenset[Unit]) -> CommitProperties:
+def _carrying(units: frozenset[Unit], date: int) -> CommitProperties:
     # A batch's objects are the same for nearly all of the tables that it is committed to, one after the other.
-    return _transactions({unit.key: unit.version for unit in units})
+    return _transactions({unit.key: unit.version for unit in units}, date)
 
 
 def claiming(units: Collection[Unit], claim: Claim) -> CommitProperties:
     """What makes a commit say that these objects are being replaced."""
-    return _transactions(dict.fromkeys((unit.key for unit in units), claim.number))
+    return _transactions(dict.fromkeys((unit.key for unit in units), claim.number), int(time.time()))
 
 
-def _transactions(versions: Mapping[str, int]) -> CommitProperties:
-    now = int(time.time() * 1000)
-    return CommitProperties(app_transactions=[Transaction(key, versions[key], now) for key in sorted(versions)])
+def _transactions(versions: Mapping[str, int], date: int) -> CommitProperties:
+    return CommitProperties(app_transactions=[Transaction(key, versions[key], date * 1000) for key in sorted(versions)])
 
 
 def present(store: ObjectStore, table: str, uris: Collection[str], version: int = -1) -> dict[str, int]:
@@ -111,7 +112,7 @@ def since(store: ObjectStore, table: str, version: int) -> dict[str, int] | None
         return None
     found: dict[str, int] = {}
     for name in commits:
-        rows = _remembered(store, log + name, str(files[name]), _in_commit).to_pylist()
+        rows = remembered(store, log + name, str(files[name]), _in_commit).to_pylist()
         found |= {row["key"]: row["version"] for row in rows}
     return found
 
@@ -130,10 +131,10 @@ def carried(store: ObjectStore, table: str, version: int = -1) -> pa.Table:
     parts = [_CARRIED.empty_table()]
     if checkpoint >= 0:
         name = f"{checkpoint:020d}.checkpoint.parquet"
-        parts.append(_remembered(store, log + name, str(files.get(name, "")), _in_checkpoint))
+        parts.append(remembered(store, log + name, str(files.get(name, "")), _in_checkpoint))
     for name in sorted(files):
         if name.endswith(".json") and name[:20].isdigit() and int(name[:20]) > checkpoint:
-            parts.append(_remembered(store, log + name, str(files[name]), _in_commit))
+            parts.append(remembered(store, log + name, str(files[name]), _in_commit))
     return pa.concat_tables(parts)
 
 
@@ -190,7 +191,7 @@ class _Memory:
 _memory = _Memory()
 
 
-def _remembered(store: ObjectStore, path: str, listed_as: str, read: Callable[[pa.Buffer], pa.Table]) -> pa.Table:
+def remembered(store: ObjectStore, path: str, listed_as: str, read: Callable[[pa.Buffer], pa.Table]) -> pa.Table:
     """What a file of a log carries; `listed_as` (size, time, ETag) tells it from a namesake in another lake."""
     name = (repr(store), path, listed_as)
     rows = _memory.get(name)

@@ -117,6 +117,9 @@ def vacuum(lake: Lake, table: Table, keep: timedelta = KEPT, *, force: bool = Fa
     if handle is None:
         return Vacuumed(table.name, 0, 0, 0)
     try:
+        if not dry_run:
+            # First: delta-rs's own commits here may write a checkpoint, whatever it is told, and that forgets guards.
+            lake.checkpoint(table, handle)
         sizes = listed(lake, table)
         hours = int(keep / timedelta(hours=1))
         gone = whole(
@@ -129,7 +132,6 @@ def vacuum(lake: Lake, table: Table, keep: timedelta = KEPT, *, force: bool = Fa
             )
         )
         if not dry_run:
-            lake.checkpoint(table, handle)
             whole(handle.cleanup_metadata)
         left = listed(lake, table)
     except (CommitFailedError, DeltaError, OSError) as error:

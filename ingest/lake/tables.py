@@ -37,11 +37,14 @@ from ingest.lake.unit import Claim, Unit
 
 _CONFIGURATION = {
     # Every checkpoint repeats the guards; docs/decisions/0004 says how long they are needed and what they cost.
-    "delta.checkpointInterval": str(checkpoints.EVERY),
+    # Never by delta-rs itself: not every operation heeds what it is told.
+    "delta.checkpointInterval": str(10**9),
     "delta.setTransactionRetentionDuration": f"interval {KEPT // timedelta(hours=1)} hours",
     "delta.logRetentionDuration": "interval 1 days",
 }
 _ATTEMPTS = 30
+_TRUSTED = KEPT / 2
+"""How long ago the ledger may have been asked: what was finished since is guarded even then (`renewal`)."""
 
 T = TypeVar("T")
 RowsOf = Callable[[set[Unit]], pa.Table]
@@ -51,6 +54,10 @@ Days = tuple[date, date]
 Stream = pa.Table | pa.RecordBatchReader
 StreamOf = Callable[[set[Unit]], Stream]
 Within = Callable[[DeltaTable, set[Unit], Stream], str | None]
+
+
+class StaleError(Exception):
+    """It is too long ago that the ledger did not hold the objects: no guard tells any more who ingested them since."""
 
 
 class Appended(NamedTuple):
@@ -111,18 +118,33 @@ class Lake:
         return snapshot_of(handle, table, self.table_uri(table))
 
     def append(
-        self, table: Table, units: Collection[Unit], rows_of: RowsOf, files_of: FilesOf = lambda _: []
+        self,
+        table: Table,
+        units: Collection[Unit],
+        rows_of: RowsOf,
+        files_of: FilesOf = lambda _: [],
+        *,
+        asked: float | None = None,
     ) -> Appended:
         """Commit the rows of those units of which the table holds no version yet, all in one Delta commit.
 
         `rows_of` gives the rows of a subset of the units, in the table's schema; `files_of` the files that hold more of
-        them, written before (`staging`). Raises LakeError when the table cannot be written.
-        """
-        return self._insist(table, self._append_once, table, set(units), rows_of, files_of)
+        them, written before (`staging`). `asked`: when the ledger did not hold them (`time.time()`; None: just now).
 
-    def _append_once(self, table: Table, units: set[Unit], rows_of: RowsOf, files_of: FilesOf) -> Appended:
+        Raises:
+            LakeError: the table cannot be written.
+            StaleError: the ledger was asked too long ago.
+        """
+        return self._insist(table, self._append_once, table, set(units), rows_of, files_of, asked)
+
+    def _append_once(
+        self, table: Table, units: set[Unit], rows_of: RowsOf, files_of: FilesOf, asked: float | None
+    ) -> Appended:
         with self._writable(table) as handle:
             held = self.held(table, units, handle.version())
+            # After that look at the guards: what others commit from now on is refused by delta-rs.
+            if asked is not None and time.time() - asked > _TRUSTED.total_seconds():
+                raise StaleError
             missing = {unit for unit in units if unit.uri not in held}
             if missing:
                 self._add(handle, table, guards.carrying(missing), rows_of(missing), files_of(missing))

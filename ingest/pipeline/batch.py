@@ -29,8 +29,10 @@ from ingest.pipeline.gathered import Gathered
 from ingest.pipeline.outcome import Outcome
 
 
-def commit(lake: Lake, assembly: Assembly) -> set[Unit]:
+def commit(lake: Lake, assembly: Assembly, asked: float) -> set[Unit]:
     """Write everything the assembly holds; safe to repeat, and to race with another process doing the same.
+
+    `asked`: when the ledger did not hold these objects (`time.time()`); StaleError when that is too long ago.
 
     Returns the units that another process took over, with this or another version: they are not in the lake unless that
     process finishes.
@@ -38,13 +40,13 @@ def commit(lake: Lake, assembly: Assembly) -> set[Unit]:
     gathered = Gathered(assembly.finish(), assembly.staging)
     outcomes = {unit_of(outcome): outcome for outcome in assembly.outcomes.values()}
     rewritten = {unit for unit, outcome in outcomes.items() if outcome.source.rewritten}
-    superseding = _commit_new(lake, gathered, outcomes.keys() - rewritten)
+    superseding = _commit_new(lake, gathered, outcomes.keys() - rewritten, asked)
 
     def rows_of(units: set[Unit]) -> pa.Table:
         return _ledger_rows([outcomes[unit] for unit in sorted(units)])
 
     added = outcomes.keys() - rewritten - superseding
-    late = lake.append(OBJECTS, added, rows_of).superseding if added else set()
+    late = lake.append(OBJECTS, added, rows_of, asked=asked).superseding if added else set()
     replaced = rewritten | superseding | late
     if not replaced:
         return set()
@@ -58,19 +60,21 @@ def unit_of(outcome: Outcome) -> Unit:
     return Unit(outcome.source.uri, outcome.source.etag, outcome.source.attempt)
 
 
-def _commit_new(lake: Lake, gathered: Gathered, units: Collection[Unit]) -> set[Unit]:
+def _commit_new(lake: Lake, gathered: Gathered, units: Collection[Unit], asked: float) -> set[Unit]:
     """Rows, then rollups, of objects the lake has not seen; returns those of which it turns out to hold old rows."""
     fed = {table: gathered.feeding(table, units) for table in (*SOURCE_TABLES, REJECTS)}
-    superseding = _append(lake, {table: found for table, found in fed.items() if found}, gathered.rows, gathered.files)
+    held = {table: found for table, found in fed.items() if found}
+    superseding = _append(lake, held, asked, gathered.rows, gathered.files)
     feeding = {unit for table in SOURCE_TABLES for unit in fed[table]} - superseding
     rolled = gathered.rolled(feeding)
     counted = {table: feeding for table in ROLLUPS if feeding and rolled.of(table, feeding).num_rows}
-    return superseding | _append(lake, counted, rolled.of)
+    return superseding | _append(lake, counted, asked, rolled.of)
 
 
 def _append(
     lake: Lake,
     units: Mapping[Table, set[Unit]],
+    asked: float,
     rows_of: Callable[[Table, set[Unit]], pa.Table],
     files_of: Callable[[Table, set[Unit]], Actions] = lambda table, units: [],
 ) -> set[Unit]:
@@ -80,7 +84,8 @@ def _append(
     """
 
     def append(table: Table) -> set[Unit]:
-        return lake.append(table, units[table], partial(rows_of, table), partial(files_of, table)).superseding
+        appended = lake.append(table, units[table], partial(rows_of, table), partial(files_of, table), asked=asked)
+        return appended.superseding
 
     with ThreadPoolExecutor(max(1, len(units)), thread_name_prefix="commit") as pool:
         return set().union(*pool.map(append, units))

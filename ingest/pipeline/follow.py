@@ -224,15 +224,12 @@ class Follower:
                 _log.info("object of no source", object=item.uri)
             else:
                 wanted.append(known)
-        new = self._new(wanted)
-        if new:
+        new = unknown(self.lake, wanted)
+        if new.objects:
             done = ingest_batch(self.lake, new, self._read, self.rules, self.stop)
             report(done)
             result.add(done)
         return result
-
-    def _new(self, objects: Sequence[SourceObject]) -> list[SourceObject]:
-        return unknown(self.lake, objects)
 
     def _read(self, objects: Sequence[SourceObject]) -> Iterator[tuple[SourceObject, Body | SourceError]]:
         """Each object's bytes; of one that has been rewritten since it was announced, what it holds now."""
@@ -245,7 +242,7 @@ class Follower:
                 if isinstance(now, SourceError):
                     yield item, now
                     continue
-                yield from (pair for new in self._new([now]) for pair in source.read([new]))
+                yield from (pair for new in unknown(self.lake, [now]).objects for pair in source.read([new]))
 
     def _by_source(self, objects: Sequence[SourceObject]) -> Iterator[tuple[Source, list[SourceObject]]]:
         of: dict[str, tuple[Source, list[SourceObject]]] = {}

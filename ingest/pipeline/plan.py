@@ -1,7 +1,7 @@
 """What to read: the listed objects that the ledger does not hold, cut into batches.
 
-Another process may ingest them before their turn comes. Their guards are forgotten after a day (`renewal`), so what was
-looked up an hour ago is looked up again.
+Another process may ingest them before their turn comes, and guards are forgotten after a day (`renewal`). So each batch
+says when the ledger was asked about it, and one that has waited for an hour is looked up again.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
+from typing import NamedTuple
 
 from ingest.lake import ledger
 from ingest.lake.tables import Lake
@@ -21,39 +22,35 @@ _LISTED_AT_ONCE = 200_000
 _LEAST_SHARE = 0.375
 """Of a full batch: the commits of a smaller one cost as much as its rows."""
 _FRESH_SECONDS = 3600
-_ASKED_AGAIN = 1_000
-"""Objects looked up again at a time: when the last of them is read that is not long ago either."""
 _HELD = 3
 """Batches a worker that are held back until it is known how much there is."""
 
 
-def new_objects(
-    source: Source, lake: Lake, since: datetime | None, until: datetime | None
-) -> Iterator[list[SourceObject]]:
+class Found(NamedTuple):
+    """Objects that are not in the lake, and when the ledger was asked about them (`time.time()`)."""
+
+    objects: Sequence[SourceObject]
+    asked: float
+
+
+def new_objects(source: Source, lake: Lake, since: datetime | None, until: datetime | None) -> Iterator[Found]:
     """Listed objects of the window that are not in the lake yet, in the order of their keys, in chunks."""
     reading = ledger.prepare(lake)
     for listed in _gather(source.list(since, until), lambda: not reading.is_alive()):
         found = unknown(lake, listed)
-        if found:
+        if found.objects:
             yield found
 
 
-def still_new(lake: Lake, found: Sequence[SourceObject]) -> Iterator[Sequence[SourceObject]]:
-    """A chunk of new objects, some at a time; once that takes an hour, those that are new even then."""
-    asked = time.time()
-    for start in range(0, len(found), _ASKED_AGAIN):
-        part = found[start : start + _ASKED_AGAIN]
-        # Not monotonic: that clock stands still while a machine sleeps, and others go on.
-        yield part if time.time() - asked < _FRESH_SECONDS else unknown(lake, part)
-
-
-def unknown(lake: Lake, objects: Sequence[SourceObject]) -> list[SourceObject]:
+def unknown(lake: Lake, objects: Sequence[SourceObject]) -> Found:
     """Those that the ledger does not hold, each with whether it holds another version."""
+    asked = time.time()
     found = ledger.unknown(lake, [item.uri for item in objects], [item.etag for item in objects])
-    return [
+    new = [
         objects[at] if objects[at].rewritten == rewritten else objects[at]._replace(rewritten=rewritten)
         for at, rewritten in found.items()
     ]
+    return Found(new, asked)
 
 
 def _gather(chunks: Iterable[Sequence[SourceObject]], is_ready: Callable[[], bool]) -> Iterator[list[SourceObject]]:
@@ -70,6 +67,30 @@ def _gather(chunks: Iterable[Sequence[SourceObject]], is_ready: Callable[[], boo
             gathered, wanted = [], min(2 * wanted, _LISTED_AT_ONCE)
     if gathered:
         yield gathered
+
+
+def planned(lake: Lake, chunks: Iterable[Found], max_objects: int, max_bytes: int, workers: int = 1) -> Iterator[Found]:
+    """The chunks cut into `batches`; of one that has waited for an hour, what is new even then."""
+    waiting: deque[tuple[int, float]] = deque()
+
+    def noted() -> Iterator[Sequence[SourceObject]]:
+        for found in chunks:
+            waiting.append((len(found.objects), found.asked))
+            yield found.objects
+
+    for batch in batches(noted(), max_objects, max_bytes, workers):
+        # Objects come in the order in which they were looked up: the first of a batch have waited longest.
+        batch_found, left = Found(batch, waiting[0][1]), len(batch)
+        while left:
+            count, asked = waiting.popleft()
+            if count > left:
+                waiting.appendleft((count - left, asked))
+            left = max(0, left - count)
+        # Not monotonic: that clock stands still while a machine sleeps, and others go on.
+        if time.time() - batch_found.asked > _FRESH_SECONDS:
+            batch_found = unknown(lake, batch)
+        if batch_found.objects:
+            yield batch_found
 
 
 def batches(

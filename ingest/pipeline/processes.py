@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -21,9 +21,10 @@ from threading import Event
 
 from ingest.errors import EastwestError
 from ingest.lake.tables import Lake
+from ingest.pipeline.plan import Found
 from ingest.pipeline.rules import Rules
 from ingest.pipeline.run import Summary, ingest_batch
-from ingest.sources import Source, SourceObject
+from ingest.sources import Source
 
 _PR_SET_PDEATHSIG = 1  # of Linux's <sys/prctl.h>
 
@@ -44,9 +45,9 @@ class Processes:
         """Made by `forked`."""
         self._pool = pool
 
-    def submit(self, uri: str, batch: Sequence[SourceObject]) -> Future[Summary]:
+    def submit(self, uri: str, batch: Found) -> Future[Summary]:
         """Have one of them ingest a batch of the source at `uri`; its exceptions are those of `ingest_batch`."""
-        return self._pool.submit(_ingest, uri, list(batch))
+        return self._pool.submit(_ingest, uri, batch)
 
 
 @contextmanager
@@ -97,6 +98,6 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _ingest(uri: str, batch: Sequence[SourceObject]) -> Summary:
+def _ingest(uri: str, batch: Found) -> Summary:
     assert _work is not None
     return ingest_batch(_work.lake, batch, _work.open_source(uri).read, _work.rules, Event())

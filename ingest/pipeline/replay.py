@@ -6,14 +6,14 @@ killed and run again: the id under which it commits is derived from the batch th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Event
-from time import monotonic
 from typing import Any
 
 from ingest.errors import SourceError
 from ingest.lake.tables import Lake
-from ingest.pipeline.plan import batches
+from ingest.pipeline.plan import Found, batches
 from ingest.pipeline.rules import Rules
 from ingest.pipeline.run import Limits, Summary, ingest_batch
 from ingest.sources import Body, Source, SourceObject
@@ -55,9 +55,9 @@ def replay(
 
     total = Summary()
     total.failed += [(row["log_object"], _EXPIRED.format(row["log_object"])) for row in known if row["expired"]]
-    started = monotonic()
+    started = time.monotonic()
     for batch in batches([objects], limits.batch_objects, limits.batch_bytes):
-        total.add(ingest_batch(lake, batch, read, rules, Event()))
+        total.add(ingest_batch(lake, Found(batch, time.time()), read, rules, Event()))
     total.failed += [(uri, _OVERTAKEN.format(uri)) for uri in total.overtaken]
-    total.seconds = monotonic() - started
+    total.seconds = time.monotonic() - started
     return total

@@ -9,26 +9,24 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event
-from time import monotonic, time
+from time import monotonic
 from typing import Protocol
 
 from ingest.errors import EastwestError, SourceError
 from ingest.lake.staging import Staging
-from ingest.lake.tables import Lake
+from ingest.lake.tables import Lake, StaleError
 from ingest.logs import Log
 from ingest.pipeline import batch as batches_
 from ingest.pipeline.assembly import Assembly
 from ingest.pipeline.pieces import opened
-from ingest.pipeline.plan import batches, new_objects, still_new
+from ingest.pipeline.plan import Found, new_objects, planned
 from ingest.pipeline.rules import NO_RULES, Rules
 from ingest.sources import Body, Source, SourceObject
 
 Read = Callable[[Sequence[SourceObject]], Iterator[tuple[SourceObject, Body | SourceError]]]
-Submit = Callable[[Sequence[SourceObject]], "Future[Summary]"]
+Submit = Callable[[Found], "Future[Summary]"]
 """Has a batch ingested elsewhere, in another thread or process."""
 
-_LONGEST_SECONDS = 12 * 3600
-"""Between reading an object and committing it: guards are forgotten after a day (`renewal`)."""
 _TOO_LONG = "its batch took half a day (did this machine sleep?), and others may have ingested it since; run it again"
 
 _log = Log()
@@ -112,18 +110,18 @@ def ingest(
     total = Summary()
     stopping = stop or Event()
 
-    def counted() -> Iterator[Sequence[SourceObject]]:
+    def counted() -> Iterator[Found]:
         try:
             for chunk in new_objects(source, lake, since, until):
-                progress.found(len(chunk), sum(item.size for item in chunk))
-                yield from still_new(lake, chunk)
+                progress.found(len(chunk.objects), sum(item.size for item in chunk.objects))
+                yield chunk
         except SourceError as error:
             # Raised once all that can be listed has been: a refused prefix must not stop the others.
             total.failed.append((source.uri, str(error)))
 
     with nullcontext(submit) if submit else _threads(limits.workers, lake, source, rules, stopping) as work:
         running: set[Future[Summary]] = set()
-        for batch in batches(counted(), limits.batch_objects, limits.batch_bytes, limits.workers):
+        for batch in planned(lake, counted(), limits.batch_objects, limits.batch_bytes, limits.workers):
             if stopping.is_set():
                 break
             running.add(work(batch))
@@ -157,20 +155,21 @@ def _collect(running: set[Future[Summary]], total: Summary, progress: Progress) 
     return set(pending)
 
 
-def ingest_batch(lake: Lake, objects: Sequence[SourceObject], read: Read, rules: Rules, stop: Event) -> Summary:
-    """Read, parse and commit one batch; what could not be read or parsed is in the summary's `failed`.
+def ingest_batch(lake: Lake, batch: Found, read: Read, rules: Rules, stop: Event) -> Summary:
+    """Read, parse and commit one batch; what could not be read, parsed or committed in time is in `failed`.
 
     Raises:
         StoppedError: `stop` was set before the commit began.
         LakeError: the lake cannot be written.
     """
-    started, begun = monotonic(), time()
+    started = monotonic()
     result = Summary()
-    for assembly in _assembled(lake, objects, read, rules, stop, result):
-        if time() - begun > _LONGEST_SECONDS:
+    for assembly in _assembled(lake, batch.objects, read, rules, stop, result):
+        try:
+            overtaken = {unit.uri for unit in batches_.commit(lake, assembly, batch.asked)}
+        except StaleError:
             result.failed += [(outcome.source.uri, _TOO_LONG) for outcome in assembly.outcomes.values()]
             continue
-        overtaken = {unit.uri for unit in batches_.commit(lake, assembly)}
         _count(assembly, overtaken, result)
     result.seconds = monotonic() - started
     return result

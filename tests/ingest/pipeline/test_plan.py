@@ -115,7 +115,7 @@ def test_the_listing_goes_on_while_the_ledger_is_read(
     monkeypatch.setattr(plan, "_LISTED_AT_ONCE", 5)
     monkeypatch.setattr(ledger, "prepare", listing.prepare)
     found = new_objects(listing, Lake(str(tmp_path)), None, None)  # type: ignore[arg-type]
-    assert [len(chunk) for chunk in found] == chunks
+    assert [len(chunk.objects) for chunk in found] == chunks
 
 
 def test_a_ledger_that_cannot_be_read_is_told_of(tmp_path: Path) -> None:

@@ -5,12 +5,16 @@ Guards are forgotten after a day, so nothing is committed that was looked up in 
 
 from __future__ import annotations
 
+from datetime import timedelta
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ingest.lake import tables
 from ingest.lake.declarations import OBJECTS
-from ingest.lake.tables import Lake
+from ingest.lake.tables import Appended, Lake
 from ingest.pipeline import plan, run
 from ingest.pipeline.run import Limits, Summary, ingest
 from ingest.settings import Settings
@@ -33,13 +37,16 @@ class Meanwhile(lakes.Quiet):
             ingest(open_source(str(self.logs), Settings()), self.lake, FOURS, lakes.Quiet())
 
 
-def test_what_was_looked_up_long_ago_is_looked_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_was_looked_up_long_ago_is_looked_up_again(
+    workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     logs, lake = some_logs(tmp_path / "logs"), str(tmp_path / "lake")
-    monkeypatch.setattr(plan, "_ASKED_AGAIN", 4)
     monkeypatch.setattr(plan, "_FRESH_SECONDS", 0)
-    found = ingest(open_source(str(logs), Settings()), Lake(lake), FOURS, Meanwhile(logs, Lake(lake)))
-    # Four were ingested, four more were looked up before that, and the last two after it.
-    assert found.objects == 8
+    limits = Limits(batch_objects=2, batch_bytes=16 << 20, workers=workers)
+    found = ingest(open_source(str(logs), Settings()), Lake(lake), limits, Meanwhile(logs, Lake(lake)))
+    # One batch was ingested, and those that another worker had begun; the others were known when their turn came.
+    assert 2 <= found.objects <= 2 * workers
     lakes.check_exact(Lake(lake))
     assert len(lakes.rows(Lake(lake), OBJECTS.name)) == 10
 
@@ -47,7 +54,7 @@ def test_what_was_looked_up_long_ago_is_looked_up_again(tmp_path: Path, monkeypa
 def test_a_batch_that_took_half_a_day_is_not_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logs, lake = some_logs(tmp_path / "logs"), Lake(str(tmp_path / "lake"))
     with monkeypatch.context() as patch:
-        patch.setattr(run, "_LONGEST_SECONDS", -1)
+        patch.setattr(tables, "_TRUSTED", timedelta(seconds=-1))
         found = ingest(open_source(str(logs), Settings()), lake, FOURS, lakes.Quiet())
     assert found.objects == 0
     assert {why for _, why in found.failed} == {run._TOO_LONG}
@@ -55,3 +62,24 @@ def test_a_batch_that_took_half_a_day_is_not_committed(tmp_path: Path, monkeypat
     assert not any(lakes.counts(lake).values())
     assert ingest(open_source(str(logs), Settings()), lake, FOURS, lakes.Quiet()).objects == 10
     lakes.check_exact(lake)
+
+
+@pytest.mark.parametrize("commits", [1, 3, 8])
+def test_a_machine_that_slept_between_two_commits_leaves_what_the_next_run_finishes(
+    commits: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs, lake = some_logs(tmp_path / "logs"), Lake(str(tmp_path / "lake"))
+    append, begun = Lake.append, count()
+
+    def asleep(self: Lake, *arguments: Any, **options: Any) -> Appended:
+        slept = timedelta(hours=13) if next(begun) >= commits else timedelta(0)
+        return append(self, *arguments, **{**options, "asked": options["asked"] - slept.total_seconds()})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "append", asleep)
+        found = ingest(open_source(str(logs), Settings()), lake, FOURS, lakes.Quiet())
+    assert found.failed
+    assert any(lakes.counts(lake).values())
+    ingest(open_source(str(logs), Settings()), lake, FOURS, lakes.Quiet())
+    lakes.check_exact(lake)
+    assert lakes.counts(lake) == lakes.counts(lakes.ingested(logs, tmp_path / "whole"))
