@@ -105,6 +105,7 @@ def write(lake: Lake, table: Table, rows: pa.Table, objects: list[str], days_ago
         partition_by=[table.partition] if table.partition else None,
         commit_properties=CommitProperties(app_transactions=[Transaction(key_of(uri), 1, now) for uri in named]),
     )
+    lake.tend(table, handle)
 
 
 def make(lake: Lake, day: dict[str, pa.Table], days: int) -> None:

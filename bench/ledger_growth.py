@@ -153,7 +153,7 @@ def find(lake_uri: str, listing: Path) -> None:
     source = Listing(listing)
     before = peak()
     started, cpu = time.monotonic(), time.process_time()
-    found = [item for chunk in new_objects(source, Lake(lake_uri), None, None) for item in chunk]  # type: ignore[arg-type]
+    found = [item for chunk in new_objects(source, Lake(lake_uri), None, None) for item in chunk.objects]  # type: ignore[arg-type]
     seconds = time.monotonic() - started
     assert len(found) == 100, len(found)
     after = peak()
