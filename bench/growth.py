@@ -26,7 +26,7 @@ from deltalake import CommitProperties, Transaction
 from bench.measure import timed
 from ingest import logs
 from ingest.lake import files, retention
-from ingest.lake.declarations import OBJECTS, ROLLUPS, SOURCE_TABLES, TABLES
+from ingest.lake.declarations import OBJECTS, SOURCE_TABLES, TABLES
 from ingest.lake.schema import Table, Type
 from ingest.lake.store import open_store
 from ingest.lake.tables import Lake
@@ -115,7 +115,7 @@ def make(lake: Lake, day: dict[str, pa.Table], days: int) -> None:
         for name, rows in day.items():
             if rows.num_rows:
                 write(lake, TABLES[name], moved(TABLES[name], rows, -ago * DAY), objects, ago)
-    for table in (*SOURCE_TABLES, *ROLLUPS, OBJECTS):
+    for table in TABLES.values():
         if lake.open(table):
             retention.vacuum(lake, table, timedelta(0), force=True)
 
