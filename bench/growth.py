@@ -3,7 +3,8 @@
 Each lake is made as ingest and compaction leave it: closed days as one sorted file a table, the newest day in the small
 files of its batches, a ledger row an object, guards of a day in the logs. One day's rows are parsed once and
 written under every day, moved in time. Then the same 200 new objects, and after them 20 of these rewritten, are read
-by `eastwest ingest`, each in a process of its own: milliseconds and CPU milliseconds an object, start-up included.
+by `eastwest ingest`, each in a process of its own: milliseconds and CPU milliseconds an object, start-up included. The
+lakes take turns, for a machine is faster in one minute than in the next.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import argparse
 import gzip
 import logging
 import shutil
+import statistics
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -141,34 +144,38 @@ def size_of(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
-def measure(folder: Path, day: dict[str, pa.Table], days: int, rounds: int) -> Iterator[str]:
-    """Make a lake of so many days and ingest the new objects; a line for the new ones and one for rewritten ones."""
-    made = folder / f"lake-{days}"
+Costs = dict[str, list[tuple[float, float]]]
+"""Wall and CPU milliseconds an object in each round, of new and of rewritten ones."""
+
+
+def measure(folder: Path, made: Path) -> dict[str, tuple[float, float]]:
+    """Ingest the new objects into a copy of a lake, then some of them rewritten: wall and CPU milliseconds each."""
+    copy, logs = folder / "copy", folder / "logs"
+    shutil.copytree(made, copy)
+    shutil.copytree(folder / "new", logs)
+    paths = sorted((logs / "AWSLogs").rglob("*.gz"))
+    found = {}
+    for what, changed in (("new", paths), ("rewritten", paths[:: len(paths) // 20][:20])):
+        if what == "rewritten":
+            rewrite(changed)
+        run = timed([str(lakes.EASTWEST), "ingest", str(logs), "--all", "--lake", str(copy)])
+        found[what] = (run.wall / len(changed) * 1000, run.cpu / len(changed) * 1000)
+    shutil.rmtree(copy)
+    shutil.rmtree(logs)
+    return found
+
+
+def lines(made: Path, days: int, costs: Costs) -> Iterator[str]:
+    """What a lake is, and the medians of its rounds."""
     lake = Lake(str(made))
-    make(lake, day, days)
     objects = sum(file.rows for file in lake.snapshot(OBJECTS).files)
     held = sum(len(lake.snapshot(table).files) for table in TABLES.values())
     rows = sum(file.rows for table in SOURCE_TABLES for file in lake.snapshot(table).files)
-    eastwest = str(lakes.EASTWEST)
-    best: dict[str, tuple[float, float]] = {}
-    for turn in range(rounds):
-        copy, logs = folder / f"copy-{turn}", folder / f"new-{turn}"
-        shutil.copytree(made, copy)
-        shutil.copytree(folder / "new", logs)
-        paths = sorted((logs / "AWSLogs").rglob("*.gz"))
-        ingest = [eastwest, "ingest", str(logs), "--all", "--lake", str(copy)]
-        for what, changed in (("new", paths), ("rewritten", paths[:: len(paths) // 20][:20])):
-            if what == "rewritten":
-                rewrite(changed)
-            run = timed(ingest)
-            found = (run.wall / len(changed) * 1000, run.cpu / len(changed) * 1000)
-            best[what] = min(best.get(what, found), found, key=lambda pair: pair[1])
-        shutil.rmtree(copy)
-        shutil.rmtree(logs)
-    for what, (wall, cpu) in best.items():
+    for what, rounds in costs.items():
+        wall, cpu = (statistics.median(column) for column in zip(*rounds, strict=True))
+        least = min(wall for wall, _ in rounds)
         lake_is = f"{days:>5} {objects:>10,} {rows:>12,} {held:>7,} {size_of(made):>8,.0f}"
-        yield f"{lake_is}  {what:10} {wall:>9.1f} {cpu:>9.1f}"
-    shutil.rmtree(made)
+        yield f"{lake_is}  {what:10} {wall:>9.1f} {least:>9.1f} {cpu:>9.1f}"
 
 
 def main() -> None:
@@ -177,18 +184,26 @@ def main() -> None:
     parser.add_argument("--days", type=int, nargs="*", default=[1, 10, 100])
     parser.add_argument("--objects", type=int, default=200, help="new objects")
     parser.add_argument("--repeats", type=int, default=2, help="how often each of a day's 4,900 objects is there")
-    parser.add_argument("--rounds", type=int, default=2, help="the one with the least CPU counts")
+    parser.add_argument("--rounds", type=int, default=5, help="of each lake, in turn; their median counts")
     options = parser.parse_args()
-    print(
-        f"{'days':>5} {'objects':>10} {'rows':>12} {'files':>7} {'MB':>8}  {'':10} {'ms each':>9} {'CPU ms':>9}",
-        flush=True,
-    )
     with tempfile.TemporaryDirectory(prefix="eastwest-growth-") as name:
-        day = one_day(Path(name), options.repeats)
-        new_objects(Path(name) / "new", options.objects)
-        for days in options.days:
-            for line in measure(Path(name), day, days, options.rounds):
-                print(line, flush=True)
+        folder = Path(name)
+        day = one_day(folder, options.repeats)
+        new_objects(folder / "new", options.objects)
+        made = {days: folder / f"lake-{days}" for days in options.days}
+        for days, path in made.items():
+            make(Lake(str(path)), day, days)
+        costs: dict[int, Costs] = {days: defaultdict(list) for days in made}
+        for _ in range(options.rounds):
+            for days, path in made.items():
+                for what, cost in measure(folder, path).items():
+                    costs[days][what].append(cost)
+        print(
+            f"{'days':>5} {'objects':>10} {'rows':>12} {'files':>7} {'MB':>8}  {'':10}"
+            f" {'ms each':>9} {'least':>9} {'CPU ms':>9}"
+        )
+        for days, path in made.items():
+            print("\n".join(lines(path, days, costs[days])))
 
 
 if __name__ == "__main__":
