@@ -192,7 +192,10 @@ _memory = _Memory()
 
 
 def remembered(store: ObjectStore, path: str, listed_as: str, read: Callable[[pa.Buffer], pa.Table]) -> pa.Table:
-    """What a file of a log carries; `listed_as` (size, time, ETag) tells it from a namesake in another lake."""
+    """What `read` finds in a file that never changes, of a log or of the ledger; each is read once.
+
+    `listed_as` (size, time, ETag) tells it from a namesake in another lake; not needed where its name is unique.
+    """
     name = (repr(store), path, listed_as)
     rows = _memory.get(name)
     if rows is None:
