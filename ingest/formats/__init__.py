@@ -17,6 +17,7 @@ from ingest.formats import (
     vpc_flow,
 )
 from ingest.formats.envelopes import HEAD, unwrap
+from ingest.formats.json_lines import is_object
 from ingest.formats.object_key import ObjectKey, is_test_object, parse_key
 from ingest.formats.unsupported import unsupported
 
@@ -33,6 +34,7 @@ LOAD_BALANCER: tuple[ModuleType, ...] = (alb_access, alb_connection, alb_health_
 """Formats whose lines tell by themselves what they are, and are found in one another's objects."""
 
 _JSON: tuple[ModuleType, ...] = (lattice_access, lattice_resource_access)
+_OTHERS = tuple(module for module in FORMATS if module not in _JSON)
 
 __all__ = [
     "FORMATS",
@@ -59,12 +61,12 @@ def recognise(key: ObjectKey, text: bytes) -> ModuleType | None:
     """
     first = first_line(text.removeprefix(b"\xef\xbb\xbf"))
     # JSON before what is not supported: a key that AWS adds to Lattice's may be called like a load balancer's.
-    for module in _JSON:
+    for module in _JSON if is_object(first) else ():
         if module.recognise(first):
             return module
     if unsupported(first):
         return None
-    for module in FORMATS:
+    for module in _OTHERS:
         if module.recognise(first):
             return module
     return next((module for module in FORMATS if module.TABLE.name == key.format), None)

@@ -6,8 +6,7 @@ Never raises: a damaged body gives what could be decoded, and what is wrong with
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from isal import isal_zlib
 
@@ -31,8 +30,7 @@ LIMIT = 4 << 30
 """Most bytes that one object may decompress to."""
 
 
-@dataclass(frozen=True)
-class Decompressed:
+class Decompressed(NamedTuple):
     """The bytes, and what was wrong with the stored ones (None when nothing was)."""
 
     data: bytes
@@ -51,9 +49,10 @@ def decompress(body: bytes, limit: int = LIMIT) -> Decompressed:
 def _gunzip(body: bytes, limit: int) -> Decompressed:
     size = int.from_bytes(body[-4:], "little")
     if size <= limit and not _has_members(body):
-        # One member for certain: the length in its last four bytes allows one allocation, three times as fast.
+        # One member for certain: the length in its last four bytes allows one allocation, three times as fast. A byte
+        # more than it, or isal doubles what is full before it looks whether there is more.
         try:
-            data = isal_zlib.decompress(body, wbits=31, bufsize=max(size, 1))
+            data = isal_zlib.decompress(body, wbits=31, bufsize=size + 1)
             if len(data) == size:
                 return Decompressed(data)
         except GzipError:

@@ -54,11 +54,14 @@ def endpoints(fields: Sequence[Field]) -> tuple[Field, ...]:
     )
 
 
+def is_object(line: bytes) -> bool:
+    """Whether a line begins a JSON object."""
+    return line.startswith(b"{") or line.lstrip().startswith(b"{")
+
+
 def has_keys(line: bytes, *keys: str) -> bool:
     """Whether a line begins a JSON object that has those keys; it need not be whole."""
-    if not line.lstrip().startswith(b"{"):
-        return False
-    return all(written in line or spaced.search(line) for written, spaced in map(_key, keys))
+    return is_object(line) and all(written in line or spaced.search(line) for written, spaced in map(_key, keys))
 
 
 @cache

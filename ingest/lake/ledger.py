@@ -226,7 +226,8 @@ def unknown(lake: Lake, uris: Sequence[str], etags: Sequence[str]) -> dict[int, 
     """
     if not uris:
         return {}
-    listed = pa.table({"log_object": list(uris), "etag": list(etags), "at": np.arange(len(uris))})
+    # A range, for the first array of NumPy's makes Arrow import 15 ms of it.
+    listed = pa.table({"log_object": list(uris), "etag": list(etags), "at": pa.array(range(len(uris)), pa.int64())})
     same_version = _of(lake).look_up(lake, listed)
     with _readable(lake):
         claimed = lake.claimed() if any(same_version.values()) else set()

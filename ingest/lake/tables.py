@@ -145,7 +145,7 @@ class Lake:
             # After that look at the guards: what others commit from now on is refused by delta-rs.
             if asked is not None and time.time() - asked > _TRUSTED.total_seconds():
                 raise StaleError
-            missing = {unit for unit in units if unit.uri not in held}
+            missing = {unit for unit in units if unit.uri not in held} if held else units
             if missing:
                 self._add(handle, table, guards.carrying(missing), rows_of(missing), files_of(missing))
         # Of few objects, so few versions are computed: this is done for every table of every batch.

@@ -89,7 +89,7 @@ _IS_PLAIN = re.compile(rf"[\w.\-{re.escape(_SAFE)}]*", re.ASCII).fullmatch
 def _plain(uri: str) -> str:
     """The path that `_uri_of` made this of; not as a Path, which takes longer to make than a small file to read."""
     path = uri.removeprefix("file://")
-    return path if _IS_PLAIN(path) else os.fsdecode(unquote_to_bytes(path))
+    return os.fsdecode(unquote_to_bytes(path)) if "%" in path else path
 
 
 def _uri_of(path: str | Path) -> str:
