@@ -1,12 +1,14 @@
-"""Answers of an object store that end in the middle: asked for again where neither obstore nor delta-rs does.
+"""Answers of an object store that end in the middle or never come: asked for again where obstore and delta-rs do not.
 
 Both send a request again that fails or is refused for the moment, and ask for the rest of an object of which a part
-arrived. Of a list of objects that is cut, or of what S3 says to a POST, they give the error (measured with a lake
-behind a proxy that cuts answers: tests/ingest/pipeline/test_bad_network.py).
+arrived. Of a list of objects that is cut, or of what S3 says to a POST, they give the error, and of a commit that is
+not answered in time, too, for it may have been done (measured with a lake behind a proxy that cuts answers and hangs:
+tests/ingest/pipeline/test_bad_network.py).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,12 +19,35 @@ from ingest.errors import EastwestError
 ATTEMPTS = 5
 """How often a request is sent whose answer breaks off in the middle."""
 
+_LONG = 100
+"""Seconds: what is sent again has been for longer when it is given up (obstore here two minutes, delta-rs three)."""
+
+_LATE = re.compile(
+    r"Error performing \w+ \S+ in (?P<seconds>[\d.]+)s(?:, after (?P<sent>\d+) retries, max_retries: (?P<most>\d+))?"
+    r".*operation timed out",
+    re.DOTALL,
+)
+
 T = TypeVar("T")
 
 
 def broke_off(error: BaseException) -> bool:
-    """Whether it says that an answer ended in the middle; one of eastwest's own says so once it was asked for again."""
-    return "response body" in str(error) and not isinstance(error, EastwestError)
+    """Whether it says that an answer ended in the middle, or did not come and was not asked for again.
+
+    An error of eastwest's own says so once it was.
+    """
+    if isinstance(error, EastwestError):
+        return False
+    text = str(error)
+    return "response body" in text or _came_late(text)
+
+
+def _came_late(text: str) -> bool:
+    """Whether a request was given up for the first time that it was not answered in time."""
+    found = _LATE.search(text)
+    if found is None or float(found["seconds"]) > _LONG:
+        return False
+    return found["sent"] is None or int(found["sent"]) < int(found["most"])
 
 
 def whole(ask: Callable[[], T]) -> T:
