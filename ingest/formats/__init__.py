@@ -34,7 +34,6 @@ LOAD_BALANCER: tuple[ModuleType, ...] = (alb_access, alb_connection, alb_health_
 """Formats whose lines tell by themselves what they are, and are found in one another's objects."""
 
 _JSON: tuple[ModuleType, ...] = (lattice_access, lattice_resource_access)
-_OTHERS = tuple(module for module in FORMATS if module not in _JSON)
 
 __all__ = [
     "FORMATS",
@@ -66,8 +65,8 @@ def recognise(key: ObjectKey, text: bytes) -> ModuleType | None:
             return module
     if unsupported(first):
         return None
-    for module in _OTHERS:
-        if module.recognise(first):
+    for module in FORMATS:
+        if module not in _JSON and module.recognise(first):
             return module
     return next((module for module in FORMATS if module.TABLE.name == key.format), None)
 
