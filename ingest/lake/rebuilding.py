@@ -98,7 +98,8 @@ def _open(lake: Lake, tables: Iterable[Table]) -> dict[Table, DeltaTable]:
 
 def _in_ledger(ledger: DeltaTable, objects: set[str]) -> dict[str, int]:
     """Those of the objects that the ledger holds, with the version it holds."""
-    wanted = pc.field("log_object").isin(sorted(objects))
+    # Of texts, even where there are none: Arrow takes those for NULLs, and refuses to look for them.
+    wanted = pc.field("log_object").isin(pa.array(sorted(objects), pa.string()))
     rows = contents.dataset(ledger, OBJECTS).to_table(columns=["log_object", "etag"], filter=wanted).to_pylist()
     return {row["log_object"]: Unit(row["log_object"], row["etag"]).version for row in rows}
 

@@ -15,7 +15,7 @@ from deltalake import write_deltalake
 
 from ingest.errors import LakeError
 from ingest.lake import rebuilding, retention, verification
-from ingest.lake.declarations import CALL_MINUTES, ENDPOINT_HOURS, LATTICE_ACCESS, OBJECTS, TABLES
+from ingest.lake.declarations import ALB_ACCESS, CALL_MINUTES, ENDPOINT_HOURS, LATTICE_ACCESS, OBJECTS, TABLES
 from ingest.lake.rollups import roll_up
 from ingest.lake.tables import Lake
 from ingest.lake.unit import Unit
@@ -177,6 +177,12 @@ def test_an_object_between_two_commits_is_counted_once_whenever_the_rollup_is_re
     # Counted and guarded, though the ledger does not know it yet.
     rebuilding.rebuild(lake, CALL_MINUTES, DAY)
     assert lakes.counts(lake)["call_minutes"] == 12
+
+
+def test_a_day_is_rebuilt_where_one_of_its_sources_has_no_rows(lake: Lake) -> None:
+    lake.create(ALB_ACCESS)  # as an ingest has it for a moment before its first commit
+    rebuilding.rebuild(lake, CALL_MINUTES, DAY)
+    assert lakes.counts(lake)["call_minutes"] == 9
 
 
 def test_an_object_that_is_being_replaced_is_counted_by_its_own_writer_alone(lake: Lake) -> None:
