@@ -180,6 +180,9 @@ def by_age(lakes: Sequence[Lake], runs: int) -> None:
     for hours in (0, FIRST_HISTORY, HISTORY_HOURS):
         with ExitStack() as stack:
             figures = {"open": _in_turn([_opening(lake, hours) for lake in lakes], min(runs, 3))}
+            if hours > FIRST_HISTORY:
+                bare = [Lake(lake.uri) for lake in lakes]
+                figures["open, nothing kept"] = _in_turn([_opening(lake, hours) for lake in bare], min(runs, 3))
             sessions = [stack.enter_context(opened(lake, "-1h", hours))[0] for lake in lakes]
             for name in ("edge_health", "call_graph", "denied_callers", "new_edges", "gone_edges"):
                 figures[name] = _in_turn([asked(session, name) for session in sessions], runs)
@@ -295,6 +298,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     day = build_day(folder / "day", options.scale)
     month = build_month(folder / "month", folder / "day", options.days) if options.days > 1 else day
+    # Where sessions keep identity of days that are over.
+    day, month = (Lake(lake.uri, copies=folder / "kept") for lake in (day, month))
     print(f"{os.cpu_count()} cores; load {os.getloadavg()[0]:.1f}; p50 of {options.runs} runs unless said otherwise")
     with open_session(day) as session:
         until = session.window()[1]

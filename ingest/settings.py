@@ -111,7 +111,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = "1GiB"
     copies: Annotated[
         str,
-        Meta(description="Folder for copies of a lake's small files, when it lies on S3; none are kept when empty."),
+        Meta(
+            description=(
+                "Folder for what sessions keep of a lake: copies of its small files, when it lies on S3, and who was who"
+                " on days that are over. Nothing is kept when empty."
+            )
+        ),
     ] = "~/.cache/eastwest"
     flow_format: (
         Annotated[str, Meta(description="Header line for VPC Flow Log files that have none.", pattern=r"\S\s+\S")]

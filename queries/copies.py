@@ -2,7 +2,8 @@
 
 Promises: the same rows as without. A lake's files never change, so a copy that is whole is right for good, and one is
 whole or not there. What cannot be copied (a full disk, a file that is gone) is read from the lake. Copies that nobody
-has asked for in `_KEPT_DAYS` days are removed; any may be at any time. Nobody but this user may read them.
+has asked for in `_KEPT_DAYS` days are removed; any may be at any time. Nobody but this user may read them. Beside them
+lies, of any lake, what `kept_days` keeps, under the same rules.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ _LEFT_FREE = 2 << 30
 _AT_ONCE = 16
 _KEPT_DAYS = 8
 """A day more than the week of history that reports look back to."""
+_SUPERSEDED_HOURS = 2
 _HOUR, _DAY = 3_600, 86_400
 _PATH = re.compile(r"\w+/(?:\w+=[\w-]+/)?[\w-]+(?:\.[\w-]+)*\.parquet", re.ASCII)
 """Paths that a lake's writers make. A log might name any other, and one with `..` leads out of the folder."""
@@ -76,7 +78,7 @@ def _copies_of(lake: Lake, files: Iterable[DataFile]) -> dict[DataFile, str]:
     assert lake.copies is not None
     folder = _own_folder(lake)
     places = {file: place for file in files if (place := _place_of(lake, folder, file))}
-    there = {file for file, place in places.items() if _is_whole(place, file.size)}
+    there = {file for file, place in places.items() if _size_of(place) == file.size}
     there |= _fetch_all(lake, {file: place for file, place in places.items() if file not in there})
     _remove_old(lake.copies)
     return {file: places[file] for file in there}
@@ -100,16 +102,16 @@ def _place_of(lake: Lake, folder: str, file: DataFile) -> str | None:
     return f"{folder}/{path}" if file.size <= _LARGEST and _PATH.fullmatch(path) else None
 
 
-def _is_whole(copy: str, size: int) -> bool:
-    """Whether it is there; it is remembered as one that was asked for."""
+def _size_of(copy: str) -> int | None:
+    """Its size, None when it is not there; it is remembered as one that was asked for."""
     try:
         found = os.stat(copy)
     except FileNotFoundError:
-        return False
+        return None
     if time.time() - found.st_mtime > _HOUR:
         with suppress(OSError):
             os.utime(copy)
-    return found.st_size == size
+    return found.st_size
 
 
 def _fetch_all(lake: Lake, missing: Mapping[DataFile, str]) -> set[DataFile]:
@@ -150,9 +152,42 @@ def _copy(store: ObjectStore, lake: Lake, file: DataFile, copy: str) -> bool:
     return True
 
 
+def days_folder(lake: Lake) -> str | None:
+    """The folder for what is kept of days of this lake that are over; None where none can be."""
+    if lake.copies is None or not _PLAIN.fullmatch(str(lake.copies)):
+        return None
+    try:
+        _own_folder(lake)
+        _remove_old(lake.copies)
+        folder = f"{_own_folder(lake)}/days"
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        return folder if disk_usage(folder).free > _LEFT_FREE else None
+    except OSError as error:
+        _log.info("identity of days that are over is not kept", folder=str(lake.copies), error=error.strerror)
+        return None
+
+
+def is_there(place: str) -> bool:
+    """Whether a file was put there; it is remembered as one that was asked for."""
+    return _size_of(place) is not None
+
+
+def put(part: str, place: str) -> None:
+    """Give a file that has been written its place: it is whole there, or not there."""
+    with open(part, "rb") as written:
+        os.fsync(written.fileno())
+    os.chmod(part, 0o600)
+    os.replace(part, place)
+
+
+def remove_superseded(folder: str) -> None:
+    """Remove what nobody has asked for in the last hours: where a newer one took its place, nobody will."""
+    _remove(Path(folder).iterdir(), older_than=_SUPERSEDED_HOURS * _HOUR)
+
+
 def forget(lake: Lake) -> None:
-    """Remove the copies of this lake, of which one cannot be read."""
-    if lake.copies is not None and not lake.is_local:
+    """Remove what is kept of this lake, of which some cannot be read."""
+    if lake.copies is not None:
         with suppress(OSError):
             _remove(Path(_own_folder(lake)).rglob("*"), older_than=0)
 

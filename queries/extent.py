@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
 from ingest.lake.declarations import OBJECTS, ROLLUPS, SOURCE_TABLES, TABLES
@@ -24,6 +24,7 @@ _REMOTE_WINDOW = timedelta(days=7)
 LEDGER_BEFORE = timedelta(days=2)
 """So long before the window the ledger is read: an object is in it after its events (a row may be a day ahead of its
 object's time), and what delivered in the day before is known as a source."""
+_DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -56,8 +57,7 @@ class Extent:
         if table in ROLLUPS:
             # A rollup's time is the start of its minute or hour, which may lie before the window's. Whole hours of them
             # all: an hour's names are those of the rollups by the hour.
-            first = self._first_hour
-            return first and hour_of(first - self.history), self.until and self.until + self.around
+            return self._first_counted, self.until and self.until + self.around
         return None, None
 
     @cached_property
@@ -73,6 +73,23 @@ class Extent:
         begin, end = self.window
         bounds = {"history_from": begin - self.history, "window_from": begin, "window_until": end}
         return bounds_statements(self._first_hour, bounds)
+
+    @cached_property
+    def _first_counted(self) -> datetime | None:
+        """The first hour of the rollups that is read; a history of more than a day begins with its day."""
+        if self._first_hour is None:
+            return None
+        first = hour_of(self._first_hour - self.history)
+        return first.replace(hour=0) if self.history > _DAY else first
+
+    @cached_property
+    def days_over(self) -> tuple[date, ...]:
+        """The whole days of the history, of which no row of a source table is read."""
+        if self._first_hour is None or self._first_counted is None:
+            return ()
+        begin = self._first_counted + (_DAY - timedelta(microseconds=1))
+        days = (self._first_hour.date() - begin.date()).days
+        return tuple(begin.date() + timedelta(days=number) for number in range(days))
 
     @cached_property
     def complete(self) -> datetime | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -26,6 +26,7 @@ from ingest.lake.vocabulary import ROWS_AT_ONCE
 from queries import statements
 from queries.copies import forget, nearest_files
 from queries.extent import Bound, extent_of, hour_of
+from queries.kept_days import KeptDays
 from queries.names_file import GivenName, names_statement
 from queries.scans import moment, scan
 from queries.storage import FILE_SIZES, extension_statements, secret_statement
@@ -72,15 +73,15 @@ class Session:
 
     def _open(self) -> None:
         try:
-            self._make(nearest_files)
+            self._make(nearest_files, keep=True)
         except LakeError:
             if not self._copies:
                 raise
-            # Perhaps a copy cannot be read.
+            # Perhaps a copy, or what is kept of a day, cannot be read.
             forget(self.lake)
-            self._make(lambda _, files: files)
+            self._make(lambda _, files: files, keep=False)
 
-    def _make(self, nearest: Callable[[Lake, dict[str, Files]], dict[str, Files]]) -> None:
+    def _make(self, nearest: Callable[[Lake, dict[str, Files]], dict[str, Files]], *, keep: bool) -> None:
         self._copies: list[str] = []
         self._held: set[str] = set()
         snapshots = self._snapshots()
@@ -89,6 +90,7 @@ class Session:
         chosen = nearest(self.lake, self._extent.files())
         if not self.lake.is_local:
             self._copies = [file.uri for of in chosen.values() for file in of if not is_remote(file.uri)]
+        kept = KeptDays(self.lake, self._extent.days_over if keep else (), chosen, self._rows, self._copies)
         self.rows = {name: sum(file.rows for file in files) for name, files in chosen.items()}
         self.setup = [_CLOCK, _FOOTERS, *(extension_statements() if not self.lake.is_local else [])]
         secret = secret_statement(self.lake)
@@ -96,13 +98,14 @@ class Session:
         for statement in [*self.setup, *([FILE_SIZES, secret] if secret else [])]:
             self._execute(statement)
         self.statements = list(self.setup)
-        for statement in self._body(snapshots, chosen):
+        for statement in self._body(snapshots, chosen, kept):
             self._execute(statement)
             self.statements.append(statement)
+        kept.keep()
         # Last, so that a session that could not follow the lake tries it again.
         self._versions = {name: snapshot.version for name, snapshot in snapshots.items()}
 
-    def _body(self, snapshots: Mapping[str, Snapshot], chosen: Mapping[str, tuple[DataFile, ...]]) -> Iterator[str]:
+    def _body(self, snapshots: Mapping[str, Snapshot], chosen: Mapping[str, Files], kept: KeptDays) -> Iterator[str]:
         for name, files in chosen.items():
             yield scan(TABLES[name], files, *self._extent.bounds_of(TABLES[name]))
             if self.lake.is_local or name not in _HELD_ROWS:
@@ -115,15 +118,19 @@ class Session:
         yield watermark_statement(snapshots)
         yield data_until_statement(snapshots)
         yield from self._extent.statements()
+        yield from kept.bounds(self._extent.window[0])
         yield names_statement(self._names)
         yield from statements.macros()
         for table in ROLLUPS:
             if table.counted_from and snapshots[table.name].version < 0:
                 yield statements.stand_in(table)
-        yield from statements.relations(self._is_empty)
+        yield from statements.relations(self._is_empty, kept.table)
 
     def _is_empty(self, table: str) -> bool:
-        return self.connection.execute(f"from {table} limit 1").fetchone() is None
+        return not self._rows(f"from {table} limit 1")
+
+    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.connection.execute(sql).fetchall()
 
     def _snapshots(self) -> dict[str, Snapshot]:
         # A dozen small reads, each waiting for the store more than computing.
@@ -181,10 +188,12 @@ class Session:
         return self._insist(lambda: _ask(self.connection, sql, parameters or {}))
 
     def _insist(self, ask: Callable[[], T]) -> T:
-        """Its answer; asked again where copies were removed meanwhile."""
+        """Its answer; asked again where copies were removed meanwhile, or one cannot be read."""
         try:
             return ask()
-        except QueryError:
+        except QueryError as error:
+            if any(path in str(error) for path in self._copies):
+                forget(self.lake)
             if not self._lost_copies():
                 raise
             self._reopen()

@@ -26,6 +26,9 @@ MACROS_ON_VIEWS = (
 )
 IDENTITY = (
     "called_hosts",
+    "relayed_hosts",
+    "called_services",
+    "daily_endpoints",
     "corrections",
     "corrected_minutes",
     "uncertain_hours",
@@ -35,6 +38,7 @@ IDENTITY = (
     "alb_targets",
     # Reads most columns of flow_hours: in a lake on S3 the next one finds what it needs of them at hand.
     "interface_addresses",
+    "alb_interface_hours",
     "alb_interfaces",
     "known_vpcs",
     "alb_peers",
@@ -49,6 +53,7 @@ IDENTITY = (
     "services",
     "targets",
     "sources",
+    "sightings",
     "principals",
     "nodes",
     "service_names",
@@ -126,10 +131,11 @@ def stand_in(rollup: Table) -> str:
     return f"create or replace temp view {rollup.name} as\n{vocabulary.added_up(rollup.name)}"
 
 
-def relations(is_empty: Callable[[str], bool]) -> Iterator[str]:
+def relations(is_empty: Callable[[str], bool], make: Callable[[str, str], Iterator[str]]) -> Iterator[str]:
     """Statements that make identity tables and views, on top of the lake's tables.
 
-    To be executed one by one: `is_empty` is asked about tables that statements before made.
+    To be executed one by one: `is_empty` is asked about tables that statements before made. `make` has the statements
+    that make a table of identity, by its name and SQL.
     """
     for name in vocabulary.SELECTS:
         yield f"create or replace temp view {name} as\n{vocabulary.sql(name)}"
@@ -137,7 +143,7 @@ def relations(is_empty: Callable[[str], bool]) -> Iterator[str]:
         rows = text("identity", name)
         if name in EMPTY_WITH and is_empty(EMPTY_WITH[name]):
             rows = f"from (\n{rows}\n)\nlimit 0"
-        yield f"create or replace temp table {name} as\n{rows}"
+        yield from make(name, rows)
     for name in VIEWS:
         rollup, exceptions = UNTOUCHED.get(name, ("", ()))
         if rollup and all(is_empty(table) for table in exceptions):
@@ -145,6 +151,7 @@ def relations(is_empty: Callable[[str], bool]) -> Iterator[str]:
             yield f"create or replace temp view {name} as\nfrom {rollup}"
         else:
             yield view(name)
+    yield from make("daily_calls", text("identity", "daily_calls"))
     for folder, name in EDGES:
         yield view(name) if folder == "views" else text(folder, name)
     for name in MACROS_ON_VIEWS:

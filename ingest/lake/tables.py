@@ -70,7 +70,7 @@ class Appended(NamedTuple):
 class Lake:
     """A folder or an S3 prefix with one Delta table per name in `declarations.TABLES`.
 
-    `copies`: where readers may keep copies of its files, when it lies on S3.
+    `copies`: where readers may keep copies of its files, when it lies on S3, and identity of days that are over.
     """
 
     def __init__(self, uri: str, storage: Mapping[str, str] | None = None, copies: Path | None = None) -> None:

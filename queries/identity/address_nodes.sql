@@ -16,7 +16,7 @@ with shown as (
         p.node,
         'a principal called from here'
     from sources as s
-    inner join principals as p
+    inner join principal_names as p
         on s.principal = p.principal
     union all
     select

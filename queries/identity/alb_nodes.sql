@@ -2,7 +2,7 @@
 select
     id as elb,
     ip
-from endpoint_hours
+from daily_endpoints
 where side = 'node'
 group by id, ip
 having sum(sightings) > 0

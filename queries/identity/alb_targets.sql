@@ -5,7 +5,7 @@ select
     g.service,
     e.ip,
     e.port,
-    sum(e.sightings) as sightings
+    sum(e.sightings)::bigint as sightings
 from endpoint_hours as e
 inner join alb_target_groups as g
     on e.id = g.target_group

@@ -8,7 +8,7 @@ from (
     select distinct
         service,
         target_group
-    from edge_hours
+    from called_services
 ) as e
 left join alb_target_groups as g
     on e.service = g.elb

@@ -26,7 +26,7 @@ from (
     select distinct
         service,
         caller_key
-    from edge_hours
+    from called_services
     where not starts_with(caller_key, '/')
         and not starts_with(caller_key, 'vpc-')
 ) as c

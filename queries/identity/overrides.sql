@@ -19,7 +19,7 @@ with known as (
     select distinct
         id,
         null
-    from endpoint_hours
+    from daily_endpoints
     where side = 'source'
         or contains(id, ':service/svc-')
 )

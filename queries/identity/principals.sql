@@ -1,72 +1,7 @@
 -- Every principal and the node it is: a service's when 95 % or more of its sightings, and at least 20 of them, are at
 -- addresses that were targets of that service in that hour and VPC, and no other service fits as well; otherwise its own,
--- with the reason. What speaks neither for nor against: a sighting whose VPC nothing tells (a certificate at a load
--- balancer, overlapping CIDRs), and one at an address that had more callers, or more interfaces one after the other, than
--- services that answered there: one of them is no service's.
-with answered as (
-    select
-        hour,
-        vpc,
-        ip,
-        list(distinct node) as nodes
-    from targets
-    where vpc is not null
-    group by hour, vpc, ip
-    having sum(sightings) > 0
-),
-
-held as (
-    select
-        hour,
-        vpc,
-        ip,
-        count(interface_id) as holders
-    from interface_addresses
-    group by hour, vpc, ip
-),
-
--- Who makes less than 5 % of the calls from an address is a passer-by. Principals and certificates each for themselves:
--- a service can have one of both.
-calling as (
-    select
-        *,
-        sightings >= 0.05 * sum(sightings) over (
-            partition by hour, vpc, ip, starts_with(principal, 'arn:')
-        ) as is_caller
-    from sources
-    where vpc is not null
-),
-
-counted as (
-    select
-        *,
-        count(*) filter (is_caller) over (partition by hour, vpc, ip, starts_with(principal, 'arn:')) as callers
-    from calling
-),
-
-sighted as (
-    select
-        c.principal,
-        c.sightings,
-        a.nodes,
-        case
-            when a.nodes is null then 'elsewhere'
-            when not c.is_caller or c.callers > len(a.nodes) then 'beside others'
-            when h.holders > len(a.nodes) then 'handed on'
-            else 'told'
-        end as verdict
-    from counted as c
-    left join answered as a
-        on c.hour = a.hour
-        and c.vpc = a.vpc
-        and c.ip = a.ip
-    left join held as h
-        on c.hour = h.hour
-        and c.vpc = h.vpc
-        and c.ip = h.ip
-),
-
-totals as (
+-- with the reason.
+with totals as (
     select
         principal,
         sum(sightings) as sightings,
@@ -74,7 +9,8 @@ totals as (
         coalesce(sum(sightings) filter (verdict = 'elsewhere'), 0) as elsewhere,
         coalesce(sum(sightings) filter (verdict = 'beside others'), 0) as beside_others,
         coalesce(sum(sightings) filter (verdict = 'handed on'), 0) as handed_on
-    from sighted
+    from sightings
+    where verdict <> 'nowhere'
     group by principal
 ),
 
@@ -88,7 +24,7 @@ agreed as (
             principal,
             sightings,
             unnest(nodes) as node
-        from sighted
+        from sightings
         where verdict = 'told'
     )
     group by principal, node
@@ -119,7 +55,7 @@ rivals as (
             select
                 *,
                 unnest(nodes) as rival
-            from sighted
+            from sightings
             where verdict = 'told'
         ) as s
         inner join best as b
@@ -173,7 +109,7 @@ select
         when j.elsewhere > 0.05 * j.telling then 'kept apart: calls from other addresses too'
         else 'kept apart: fewer than 20 sightings'
     end as reason
-from (select distinct principal from sources) as k
+from (select distinct principal from sightings) as k
 left join judged as j
     on k.principal = j.principal
 left join overrides as o

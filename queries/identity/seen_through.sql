@@ -6,7 +6,7 @@ with lattice_targets as (
         e.id as service,
         n.elb,
         sum(e.sightings) as sightings
-    from endpoint_hours as e
+    from daily_endpoints as e
     left join alb_nodes as n
         on e.ip = n.ip
     where e.side = 'target'
@@ -26,19 +26,15 @@ fronted as (
 
 behind as (
     select
-        c.service as elb,
+        r.elb,
         g.service,
-        c.host,
-        sum(c.requests) as requests
-    from call_minutes as c
-    semi join fronted as f
-        on c.service = f.elb
+        r.host,
+        sum(r.requests) as requests
+    from relayed_hosts as r
     inner join alb_target_groups as g
-        on c.service = g.elb
-        and c.target_group = g.target_group
-    where c.front_door = 'alb'
-        and c.caller_key = 'lattice'
-    group by c.service, g.service, c.host
+        on r.elb = g.elb
+        and r.target_group = g.target_group
+    group by r.elb, g.service, r.host
 )
 
 select

@@ -4,7 +4,7 @@ with lattice_services as (
     select
         service,
         any_value(front_door) as front_door
-    from edge_hours
+    from called_services
     where front_door = 'lattice'
         and service is not null
     group by service
@@ -17,7 +17,7 @@ load_balancers as (
         min(g.service) as only_one
     from (
         select distinct service
-        from edge_hours
+        from called_services
         where front_door = 'alb'
             and service is not null
     ) as c

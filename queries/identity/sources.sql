@@ -15,7 +15,7 @@ select
     coalesce(e.vpc, p.vpc, v.vpc) as vpc,
     e.ip,
     e.id as principal,
-    sum(e.sightings) as sightings
+    sum(e.sightings)::bigint as sightings
 from endpoint_hours as e
 left join peers as p
     on e.hour = p.hour

@@ -58,6 +58,45 @@ from minute_calls as m
 where m.minute >= greatest(hour_of(end_at), hour_from(begin_at))
     and m.minute < end_at;
 
+-- The same for sums and bounds of more than some hours: of the days that are kept, those that lie in it whole are a row an
+-- edge each.
+create or replace temp macro edge_spans(begin_at, end_at) as table
+select
+    c.caller,
+    c.callee,
+    c.caller_principal,
+    c.first_minute,
+    c.last_minute,
+    c.last_ok,
+    c.requests,
+    c.ok,
+    c.client_errors,
+    c.denied,
+    c.server_errors,
+    c.no_response
+from edge_calls(begin_at, end_at) as c
+where not (
+        c.hour >= greatest(kept_from(), day_from(begin_at))
+        and c.hour < least(kept_until(), day_of(end_at))
+    )
+union all
+select
+    d.caller,
+    d.callee,
+    d.caller_principal,
+    d.first_minute,
+    d.last_minute,
+    d.last_ok,
+    d.requests,
+    d.ok,
+    d.client_errors,
+    d.denied,
+    d.server_errors,
+    d.no_response
+from daily_calls as d
+where d.day >= greatest(kept_from(), day_from(begin_at))::date
+    and d.day < least(kept_until(), day_of(end_at))::date;
+
 -- The same, one row an edge.
 create or replace temp macro edge_totals(begin_at, end_at) as table
 select
@@ -72,5 +111,5 @@ select
     sum(c.no_response)::bigint as no_response,
     min(c.first_minute) as first_minute,
     max(c.last_minute) as last_minute
-from edge_calls(begin_at, end_at) as c
+from edge_spans(begin_at, end_at) as c
 group by c.caller, c.callee;

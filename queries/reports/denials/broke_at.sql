@@ -115,7 +115,7 @@ successes as (
         false,
         c.last_ok,
         1
-    from edge_calls(timestamptz '1970-01-01 00:00:00+00', $since) as c
+    from edge_spans(timestamptz '1970-01-01 00:00:00+00', $since) as c
     where c.last_ok is not null
     union all
     select

@@ -39,8 +39,27 @@ with refused as (
     group by d.caller, d.callee, d.layer, d.reason
 ),
 
--- Hours tell the last success, but for the hour of the first refusal: an edge may have worked again in it. A success in the
--- minute of the first refusal can have come after it.
+-- Days that are kept ended before the window: one row each.
+spans as (
+    select
+        h.caller,
+        h.callee,
+        h.hour as begins,
+        h.last_ok
+    from hourly_calls as h
+    where h.hour < kept_from()
+        or h.hour >= kept_until()
+    union all
+    select
+        d.caller,
+        d.callee,
+        d.day::timestamptz,
+        d.last_ok
+    from daily_calls as d
+),
+
+-- Days and hours tell the last success, but for the hour of the first refusal: an edge may have worked again in it. A success
+-- in the minute of the first refusal can have come after it.
 successes as (
     select
         r.caller,
@@ -48,14 +67,14 @@ successes as (
         r.refused_by,
         r.reason,
         r.first_seen,
-        max(h.last_ok) filter (h.last_ok < minute_of(r.first_seen)) as minute,
-        bool_or(h.last_ok >= minute_of(r.first_seen)) as also_later
+        max(s.last_ok) filter (s.last_ok < minute_of(r.first_seen)) as minute,
+        bool_or(s.last_ok >= minute_of(r.first_seen)) as also_later
     from refused as r
-    inner join hourly_calls as h
-        on r.caller = h.caller
-        and r.callee = h.callee
+    inner join spans as s
+        on r.caller = s.caller
+        and r.callee = s.callee
     where r.refused_by <> 'packet'
-        and h.hour <= hour_of(r.first_seen)
+        and s.begins <= r.first_seen
     group by r.caller, r.callee, r.refused_by, r.reason, r.first_seen
 ),
 

@@ -98,7 +98,7 @@ answered as (
         sum(c.ok)::bigint as calls_allowed,
         max(c.last_ok) as last_allowed
     from services_at as s
-    inner join edge_calls(timestamptz '1970-01-01 00:00:00+00', $until) as c
+    inner join edge_spans(timestamptz '1970-01-01 00:00:00+00', $until) as c
         on s.caller = c.caller
         and s.service = c.callee
     where c.ok > 0
@@ -130,7 +130,7 @@ elsewhere as (
         p.callee,
         count(distinct c.callee) as others
     from pairs as p
-    inner join edge_calls(timestamptz '1970-01-01 00:00:00+00', $until) as c
+    inner join edge_spans(timestamptz '1970-01-01 00:00:00+00', $until) as c
         on p.caller = c.caller
         and p.callee <> c.callee
     where c.ok > 0
