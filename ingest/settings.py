@@ -113,8 +113,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         str,
         Meta(
             description=(
-                "Folder for what sessions keep of a lake: copies of its small files, when it lies on S3, and who was who"
-                " on days that are over. Nothing is kept when empty."
+                "Folder for what sessions keep of a lake: copies of its small files, when it lies on S3, and who was"
+                " who on days that are over. Nothing is kept when empty."
             )
         ),
     ] = "~/.cache/eastwest"
