@@ -124,7 +124,7 @@ def _combined(prepared: Prepared, given: Mapping[Table, pa.Table]) -> dict[Table
     numbered: dict[Table, Combinations] = {}
     if LATTICE_ACCESS in given:
         rows = given[LATTICE_ACCESS]
-        numbered[LATTICE_ACCESS] = combine(LATTICE_ACCESS, rows, [_subscriptions(rows)])
+        numbered[LATTICE_ACCESS] = combine(LATTICE_ACCESS, rows, _subscriptions(rows))
     if ALB_ACCESS in given:
         rows = given[ALB_ACCESS]
         prepared.give({ALB_ACCESS.name: rows})
@@ -146,12 +146,14 @@ def _told_by(rollup: Table, told: pa.Table) -> list[str]:
     return [name for name in rollup.names if name in told.column_names]
 
 
-def _subscriptions(rows: pa.Table) -> Column:
-    """For each row what tells the subscriptions of its object apart; asked once an object, not once a row."""
+def _subscriptions(rows: pa.Table) -> list[Column]:
+    """What tells the rows' subscriptions apart, as `subscription_of` does; asked once an object, not once a row."""
     objects: Column = rows.column("log_object").combine_chunks()
     encoded: Column = objects if pa.types.is_dictionary(objects.type) else objects.dictionary_encode()
-    told: Column = pc.match_substring(encoded.dictionary, "/svc-").take(encoded.indices)
-    return told
+    return [
+        pc.match_substring_regex(encoded.dictionary, f"(^|/){kind}-[^/]*/[^/]*$").take(encoded.indices)
+        for kind in ("sn", "svc")
+    ]
 
 
 def _looked_up(rollup: Table, counted: pa.Table, told: pa.Table) -> pa.Table:

@@ -88,7 +88,7 @@ sessions as (
         and not exists (
             select 1
             from own_subscriptions as o
-            where case when contains(r.log_object, '/sn-') then split_part(r.service, '/', 2) end = o.service_id
+            where case when r.subscription = 'network' then split_part(r.service, '/', 2) end = o.service_id
                 and hour_of(r.time) = o.hour
         )
     group by r.caller_principal, r.caller_session, r.service

@@ -64,7 +64,7 @@ left join address_names as a
     and hour_of(r.time) = a.hour
     and a.hour >= first_hour()
 anti join own_subscriptions as o
-    on case when contains(r.log_object, '/sn-') then split_part(r.service, '/', 2) end = o.service_id
+    on case when r.subscription = 'network' then split_part(r.service, '/', 2) end = o.service_id
     and hour_of(r.time) = o.hour
 union all
 select

@@ -191,13 +191,14 @@ def test_a_connection_that_both_ends_logged_counts_once(tmp_path: Path) -> None:
     ]
 
 
-def test_a_request_of_two_subscriptions_counts_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bucket", ["s3://x", "s3://sn-logs", "s3://x/sn-prod", "s3://svc-logs", "s3://x/svc-1"])
+def test_a_request_of_two_subscriptions_counts_once(bucket: str, tmp_path: Path) -> None:
     """The service's own log covers 09 to 10 o'clock; the network's log is all there is of 11 o'clock and of `other`."""
     row = lattice("a", "b", ip="10.0.0.1")
     name = str(row["service_arn"]).split("/")[1]
     own, network = (
-        f"s3://x/AWSLogs/1/VpcLattice/AccessLogs/r/{name}/o",
-        "s3://x/AWSLogs/1/VpcLattice/AccessLogs/r/sn-1/o",
+        f"{bucket}/AWSLogs/1/VpcLattice/AccessLogs/r/{name}/o",
+        f"{bucket}/AWSLogs/1/VpcLattice/AccessLogs/r/sn-1/o",
     )
     given = {
         "lattice_access": [

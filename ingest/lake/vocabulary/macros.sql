@@ -110,12 +110,17 @@ case
     else 'internet'
 end;
 
--- Whose subscription delivered a Lattice object: its key names the service network or the service.
+-- The resource that a Lattice object is of: the folder it lies in. A bucket or a prefix may be called anything.
+create or replace temp macro resource_of(log_object) as
+split_part(log_object, '/', -2);
+
+-- Whose subscription delivered a Lattice object: that of the service network or of the service. Inside a lambda, as DuckDB
+-- then does it once an object, not once a line.
 create or replace temp macro subscription_of(log_object) as
-case
-    when contains(log_object, '/sn-') then 'network'
-    when contains(log_object, '/svc-') then 'service'
-end;
+list_transform([log_object], lambda o: case
+    when starts_with(resource_of(o), 'sn-') then 'network'
+    when starts_with(resource_of(o), 'svc-') then 'service'
+end)[1];
 
 -- What a request or flow adds to sums of bytes and packets: at most 2^50, a petabyte, whatever a line says. A few lines that say
 -- more than there can be would be a sum that does not fit, and nothing beside them would be counted.

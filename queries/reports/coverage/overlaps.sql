@@ -24,7 +24,7 @@ with lattice_lines as (
     select
         l.service_arn,
         l.log_object,
-        contains(l.log_object, '/sn-') and o.hour is not null as is_again,
+        subscription_of(l.log_object) = 'network' and o.hour is not null as is_again,
         count(*) as n,
         min(l.start_time) as first_seen,
         max(l.start_time) as last_seen

@@ -200,6 +200,11 @@ def test_websockets_have_no_latency(connection: duckdb.DuckDBPyConnection) -> No
         ("caller_key(null, null, null, '203.0.113.9')", "internet"),
         ("caller_key(null, null, null, '169.254.171.9')", "lattice"),
         ("caller_key(null, 'CN=a', 'vpc-a', '10.0.0.1')", "CN=a"),
+        ("subscription_of('s3://b/svc-p/AccessLogs/r/2026/03/10/sn-1/o')", "network"),
+        ("subscription_of('s3://sn-b/svc-p/AccessLogs/r/2026/03/10/svc-1/o')", "service"),
+        ("subscription_of('s3://sn-b/svc-p/AccessLogs/r/2026/03/10/rcfg-1/o')", None),
+        ("subscription_of('s3://b/svc-1')", None),
+        ("subscription_of(null)", None),
         ("latency_bucket(0)", -1),
         ("latency_bucket(100)", math.floor(math.log(100) / math.log(1.1))),
         ("latency_bucket(null)", None),
@@ -250,6 +255,15 @@ def test_a_host_that_reached_no_target_is_other() -> None:
     rows = [denied("a", "b", "Service", ip="10.0.0.1", host_header=f"invented-{n}.example.com") for n in range(5)]
     found = only(roll_up({"lattice_access": table_of(LATTICE_ACCESS, rows)})["call_minutes"])
     assert (found["host"], found["requests"]) == ("other", 5)
+
+
+def test_subscriptions_are_counted_apart_whatever_the_bucket_is_called() -> None:
+    row = lattice("a", "b", ip="10.0.0.1")
+    objects = ["s3://svc-b/sn-p/AccessLogs/r/2026/03/10/sn-1/o", "s3://svc-b/sn-p/by-hand/o"]
+    objects += [f"s3://svc-b/sn-p/AccessLogs/r/2026/03/10/{service('b').split('/')[1]}/o"] * 2
+    rows = [{**row, "log_object": name} for name in objects]
+    made = roll_up({"lattice_access": table_of(LATTICE_ACCESS, rows)})["call_minutes"].to_pylist()
+    assert {row["subscription"]: row["requests"] for row in made} == {"network": 1, "service": 2, None: 1}
 
 
 def test_parts_of_latency_are_counted_apart() -> None:
