@@ -11,7 +11,7 @@ from typing import Any
 
 from queries.inquiry import Evidence, Row
 
-POLICIES = ("network_policy", "service_policy", "identity_policy", "waf", "alb_auth", "alb_rule")
+POLICIES = ("network_policy", "service_policy", "identity_policy", "unknown_policy", "waf", "alb_auth", "alb_rule")
 """Layers that refuse a request before the application sees it, in the order a request meets them."""
 SIGNIFICANT = 0.05
 """Share of the attempts from which on a cause is the verdict."""
@@ -65,7 +65,8 @@ def _policies(seen: Evidence) -> list[Cause]:
 def _policy(seen: Evidence, row: Row) -> Cause:
     layer = row["cause"]
     unsigned = 2 * row["unsigned"] > row["requests"]
-    words = f"{seen.callee} refuses {seen.caller} by {layer.replace('_', ' ')}"
+    by = "a policy that the log does not name" if layer == "unknown_policy" else layer.replace("_", " ")
+    words = f"{seen.callee} refuses {seen.caller} by {by}"
     words += ", which does not sign its calls" if unsigned else ""
     advice = "unsigned" if unsigned else None
     return Cause(layer, row["requests"], seen.requests, words, row, "denied", advice)

@@ -25,6 +25,7 @@ NEXT = {
     "service_policy": "Read the auth policy of the service: what changed then, does it allow this principal?",
     "unsigned": "Look at the caller's latest deploy: it no longer signs with SigV4, or its credentials are gone.",
     "identity_policy": "Give the caller's role vpc-lattice-svcs:Invoke on this service.",
+    "unknown_policy": "Read the auth policies of the service and its network, and the caller's own permissions.",
     "waf": "Find the blocking rule in the web ACL's own logs by time and path.",
     "alb_auth": "Look at the listener rule's authenticate or JWT action and at the token's issuer and expiry.",
     "alb_rule": "Look at the listener's rules: a fixed 403 answered before any target.",

@@ -9,6 +9,7 @@
 -- runbook = """
 -- Run `eastwest why CALLER CALLEE`: it says since when and shows log lines. service_policy, network_policy: compare the
 -- auth policy's last change with that minute. identity_policy: the caller's own role lacks vpc-lattice-svcs:Invoke.
+-- unknown_policy: one of these three; the log does not say which.
 -- Not signed any more: look at the caller's deploy. tls: the client certificate and the trust store. packet: security
 -- group and network ACL of the address, IPv6 rules included."""
 -- reference = "https://docs.aws.amazon.com/vpc-lattice/latest/ug/auth-policies.html"

@@ -51,7 +51,9 @@ with called as (
             sum(c.requests) filter (shows_identity(c.front_door, c.signed, c.auth_decision, c.caller_key)), 0
         ) as identified,
         coalesce(
-            sum(c.requests) filter (c.denied_by in ('service_policy', 'network_policy', 'identity_policy', 'alb_auth')), 0
+            sum(c.requests) filter (
+                c.denied_by in ('service_policy', 'network_policy', 'identity_policy', 'unknown_policy', 'alb_auth')
+            ), 0
         ) as refused
     from window_calls($since, $until) as c
     where c.called is not null

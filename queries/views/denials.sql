@@ -2,7 +2,7 @@
 -- about = "Every refused attempt at every layer"
 -- [columns]
 -- time = { type = "timestamp with time zone", about = "when; of packets, the first of the minute" }
--- layer = { type = "varchar", about = "packet, tls, identity_policy, network_policy, service_policy, waf, alb_auth, alb_rule or application" }
+-- layer = { type = "varchar", about = "packet, tls, identity_policy, network_policy, service_policy, unknown_policy, waf, alb_auth, alb_rule or application" }
 -- caller = { type = "varchar", about = "display name of the caller's node" }
 -- caller_principal = { type = "varchar", about = "role or user ARN without the session" }
 -- caller_ip = { type = "varchar", about = "address of the caller" }

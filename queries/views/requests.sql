@@ -30,7 +30,7 @@
 -- target_status = { type = "integer", about = "HTTP status the target answered" }
 -- outcome = { type = "varchar", about = "ok (below 400), client_error, denied (refused before the application), server_error, or no_response (a response was due and none came)" }
 -- auth_decision = { type = "varchar", about = "allowed, denied or not_evaluated" }
--- denied_by = { type = "varchar", about = "service_policy, network_policy, identity_policy, waf, alb_auth, alb_rule; or application: the application's own 403, whose outcome is client_error" }
+-- denied_by = { type = "varchar", about = "service_policy, network_policy, identity_policy, unknown_policy (one of these; the log does not say which), waf, alb_auth, alb_rule; or application: the application's own 403, whose outcome is client_error" }
 -- deny_reason = { type = "varchar", about = "AWS's own text for it" }
 -- failure_reason = { type = "varchar", about = "failureReason (Lattice) or error_reason (ALB)" }
 -- latency_ms = { type = "double", about = "all of the request; NULL for websocket and tls, whose duration is a connection's life" }

@@ -76,8 +76,8 @@ def lattice(
     }
 
 
-def denied(caller: str | None, callee: str, by: str, *, ip: str, **columns: Any) -> Row:
-    """A request that Lattice refused: Service, Network or Identity."""
+def denied(caller: str | None, callee: str, by: str | None, *, ip: str, **columns: Any) -> Row:
+    """A request that Lattice refused: Service, Network or Identity; None: it does not say by which policy."""
     refusal = {"response_code": 403, "auth_denied_reason": by, "failure_reason": "ClientAccessDenied"}
     return lattice(caller, callee, ip=ip, **{**refusal, **columns})
 

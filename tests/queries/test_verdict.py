@@ -59,9 +59,15 @@ def why(folder: Path, caller: str = "orders-task", callee: str = "payments", **g
 
 @pytest.mark.parametrize(
     ("by", "kind"),
-    [("Service", "service_policy"), ("Network", "network_policy"), ("Identity", "identity_policy")],
+    [
+        ("Service", "service_policy"),
+        ("Network", "network_policy"),
+        ("Identity", "identity_policy"),
+        (None, "unknown_policy"),
+        ("Quota", "unknown_policy"),
+    ],
 )
-def test_refused_by_a_policy_of_lattice(by: str, kind: str, tmp_path: Path) -> None:
+def test_refused_by_a_policy_of_lattice(by: str | None, kind: str, tmp_path: Path) -> None:
     refused = spread(denied("orders-task", "payments", by, ip="10.0.0.5"), at(50), 10)
     found = why(tmp_path, lattice_access=[*BEFORE, *refused])
     assert (found.kind, found.affected, found.attempts, found.over) == (kind, 10, 10, False)

@@ -61,10 +61,10 @@ select
         when auth_denied_reason = 'Service' then 'service_policy'
         when auth_denied_reason = 'Network' then 'network_policy'
         when auth_denied_reason = 'Identity' then 'identity_policy'
-        when auth_denied_reason is null and coalesce(l.failure_reason, '') <> 'ClientAccessDenied'
-            and (response_code = 403 or grpc_response_code = 7) then 'application'
+        when is_denied then 'unknown_policy'
+        when response_code = 403 or grpc_response_code = 7 then 'application'
     end as denied_by,
-    auth_denied_reason as deny_reason,
+    case when is_denied then coalesce(auth_denied_reason, l.failure_reason) end as deny_reason,
     failure_reason,
     case
         when request_method is not null and response_code is distinct from 101 then duration::double

@@ -2,7 +2,7 @@
 -- title = "Refusals by layer"
 -- question = "Which layer says no, how often and to how many, and which layers do these logs show at all?"
 -- about = """
--- Every layer has a row. complete_until NULL: no log in this lake can show that layer, so 0 is not good news."""
+-- Every layer has a row; unknown_policy is one of Lattice's three, where its log does not name it. complete_until NULL: no log in this lake can show that layer, so 0 is not good news."""
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }
@@ -26,10 +26,11 @@ with layers (position, layer, source) as (
         (3, 'network_policy', 'lattice_access'),
         (4, 'service_policy', 'lattice_access'),
         (5, 'identity_policy', 'lattice_access'),
-        (6, 'waf', 'alb_access'),
-        (7, 'alb_auth', 'alb_access'),
-        (8, 'alb_rule', 'alb_access'),
-        (9, 'application', 'lattice_access, alb_access')
+        (6, 'unknown_policy', 'lattice_access'),
+        (7, 'waf', 'alb_access'),
+        (8, 'alb_auth', 'alb_access'),
+        (9, 'alb_rule', 'alb_access'),
+        (10, 'application', 'lattice_access, alb_access')
 ),
 
 pairs as (

@@ -9,7 +9,7 @@
 -- [columns]
 -- caller = { type = "varchar", about = "display name of the caller's node" }
 -- callee = { type = "varchar", about = "display name of what it wanted to reach" }
--- layer = { type = "varchar", about = "who refused: packet, tls, identity_policy, network_policy, service_policy, waf, alb_auth, alb_rule, application" }
+-- layer = { type = "varchar", about = "who refused: packet, tls, identity_policy, network_policy, service_policy, unknown_policy, waf, alb_auth, alb_rule, application" }
 -- reason = { type = "varchar", about = "the log's own words" }
 -- count = { type = "bigint", about = "refused attempts in the window" }
 -- first_seen = { type = "timestamp with time zone", about = "first refusal in the window" }

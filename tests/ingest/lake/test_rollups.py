@@ -106,6 +106,23 @@ def test_lattice_refusals_name_the_policy(connection: duckdb.DuckDBPyConnection,
     assert (found["front_door_ms"], found["target_ms"], found["response_ms"]) == (None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"auth_denied_reason": None}, "ClientAccessDenied"),
+        ({"auth_denied_reason": "Quota"}, "Quota"),
+        ({"auth_denied_reason": "Quota", "failure_reason": None}, "Quota"),
+        ({"auth_denied_reason": None, "response_code": None, "request_method": None}, "ClientAccessDenied"),
+    ],
+)
+def test_lattice_refusals_by_an_unknown_policy(
+    connection: duckdb.DuckDBPyConnection, columns: dict[str, Any], reason: str
+) -> None:
+    found = request(connection, "lattice_access", denied("a", "b", "Service", ip="10.0.0.1", **columns))
+    assert (found["outcome"], found["auth_decision"]) == ("denied", "denied")
+    assert (found["denied_by"], found["deny_reason"]) == ("unknown_policy", reason)
+
+
 REFUSED = {"group": None, "target": None}
 
 
