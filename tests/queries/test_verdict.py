@@ -91,6 +91,8 @@ def test_refused_because_it_no_longer_signs(tmp_path: Path) -> None:
     ("columns", "kind"),
     [
         ({"actions_executed": "waf", "elb_status_code": 403}, "waf"),
+        ({"actions_executed": "waf", "elb_status_code": 429}, "waf"),
+        ({"actions_executed": "waf", "elb_status_code": 503}, "waf"),
         (
             {"actions_executed": "authenticate", "elb_status_code": 401, "error_reason": "AuthInvalidGrantError"},
             "alb_auth",

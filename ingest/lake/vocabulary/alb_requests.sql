@@ -32,12 +32,15 @@ select
     elb_status_code as status,
     null::integer as grpc_status,
     target_status_code as target_status,
-    -- Nothing was forwarded in the first three: the load balancer itself refused.
+    -- Nothing was forwarded in those below 'application': the load balancer itself refused. WAF did where it came last, with
+    -- any status that its rule may name (not the load balancer's own, 460 to 464); the actions after it show that it let pass.
     case
-        when elb_status_code is null or elb_status_code < 400 then null
+        when elb_status_code is null then null
         when target_ip is not null or target_status_code is not null or contains(actions_executed, 'forward')
             then case when elb_status_code = 403 then 'application' end
-        when elb_status_code = 403 and regexp_matches(actions_executed, '(^|,)waf(,|$)') then 'waf'
+        when (actions_executed = 'waf' or ends_with(actions_executed, ',waf')) and error_reason is null
+            and elb_status_code not between 460 and 464 then 'waf'
+        when elb_status_code < 400 then null
         when starts_with(error_reason, 'Auth') or starts_with(error_reason, 'JW') then 'alb_auth'
         when contains(actions_executed, 'authenticate') and elb_status_code in (401, 403) then 'alb_auth'
         when elb_status_code = 403 and contains(actions_executed, 'fixed-response') then 'alb_rule'

@@ -139,7 +139,21 @@ REFUSED = {"group": None, "target": None}
         ({"elb_status_code": 503, "target_status_code": 503}, "server_error", None),
         ({"elb_status_code": 502, "target_status_code": None, "error_reason": "LambdaUnhandled"}, "server_error", None),
         ({"elb_status_code": 403, **REFUSED, "actions_executed": "waf"}, "denied", "waf"),
-        ({"elb_status_code": 403, **REFUSED, "actions_executed": "waf,fixed-response"}, "denied", "waf"),
+        *(
+            ({"elb_status_code": n, **REFUSED, "actions_executed": "waf"}, "denied", "waf")
+            for n in (202, 302, 405, 429, 503)
+        ),
+        ({"elb_status_code": 429, **REFUSED, "actions_executed": "authenticate,waf"}, "denied", "waf"),
+        ({"elb_status_code": 460, **REFUSED, "actions_executed": "waf"}, "no_response", None),
+        ({"elb_status_code": 500, **REFUSED, "actions_executed": "waf-failed"}, "server_error", None),
+        (
+            {"elb_status_code": 500, **REFUSED, "actions_executed": "waf", "error_reason": "WAFServiceError"},
+            "server_error",
+            None,
+        ),
+        ({"elb_status_code": 503, "target_status_code": 503, "actions_executed": "waf,forward"}, "server_error", None),
+        ({"elb_status_code": 503, **REFUSED, "actions_executed": "waf,fixed-response"}, "server_error", None),
+        ({"elb_status_code": 403, **REFUSED, "actions_executed": "waf,fixed-response"}, "denied", "alb_rule"),
         ({"elb_status_code": 403, **REFUSED, "actions_executed": "waf-failed,fixed-response"}, "denied", "alb_rule"),
         ({"elb_status_code": 403, **REFUSED, "actions_executed": "fixed-response"}, "denied", "alb_rule"),
         ({"elb_status_code": 404, **REFUSED, "actions_executed": "fixed-response"}, "client_error", None),
