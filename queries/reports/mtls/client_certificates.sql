@@ -4,7 +4,7 @@
 -- about = """
 -- Load balancers: one row per subject, serial number and load balancer, from the connection logs; requests joined by
 -- conn_trace_id. Their logs name no issuer. Lattice logs the subject's common name and the issuer's organizational unit, no
--- serial number and no expiry. state compares the expiry with the end of the window, not with the clock."""
+-- serial number and no expiry; what two subscriptions deliver counts once. state compares the expiry with the end of the window, not with the clock."""
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }
@@ -124,6 +124,9 @@ shown as (
     ) as l
     left join service_names as n
         on l.service_arn = n.service
+    anti join own_subscriptions as o
+        on case when subscription_of(l.log_object) = 'network' then split_part(l.service_arn, '/', 2) end = o.service_id
+        and hour_of(l.start_time) = o.hour
     where l.start_time >= $since
         and l.start_time < $until
         and coalesce(l.caller_x509_subject_cn, l.caller_x509_san_uri, l.caller_x509_san_dns, l.caller_x509_san_name_cn)
