@@ -74,6 +74,7 @@ def _policy(seen: Evidence, row: Row) -> Cause:
 
 def _responses(seen: Evidence) -> list[Cause]:
     words = {
+        "identity_provider": f"{seen.callee}'s load balancer cannot ask its identity provider about {seen.caller}",
         "no_response": f"{seen.callee} does not respond to {seen.caller}",
         "target": f"{seen.callee} fails {seen.caller}",
     }
@@ -82,7 +83,7 @@ def _responses(seen: Evidence) -> list[Cause]:
         for cause, text in words.items()
         if (row := seen.cause(cause))
     ]
-    # The two are one question, who failed: the more frequent answers it.
+    # They are one question, who failed: the more frequent answers it.
     found.sort(key=lambda finding: -finding.affected)
     return found
 

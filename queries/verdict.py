@@ -30,6 +30,7 @@ NEXT = {
     "alb_auth": "Look at the listener rule's authenticate or JWT action and at the token's issuer and expiry.",
     "alb_rule": "Look at the listener's rules: a fixed 403 answered before any target.",
     "application": "The policy let it through: ask the callee's own authorisation and its logs.",
+    "identity_provider": "Look at the identity provider and at the load balancer's way to its endpoints: egress rules, DNS.",
     "no_response": "Look at the target: timeouts, crashes, its security group towards the front door.",
     "target": "Look at the callee's own errors, and run why from it to what it calls.",
     "client_error": "Look at path, method and payload of the requests, and at the caller's latest deploy.",

@@ -13,7 +13,7 @@
 -- time = { type = "timestamp with time zone", about = "time of the request" }
 -- front_door = { type = "varchar", about = "lattice or alb" }
 -- outcome = { type = "varchar", about = "as in requests" }
--- cause = { type = "varchar", about = "layer that refused, else target, no_response, client_error or NULL" }
+-- cause = { type = "varchar", about = "layer that refused, else identity_provider, target, no_response, client_error or NULL" }
 -- reason = { type = "varchar", about = "what the log gives as the reason" }
 -- status = { type = "integer", about = "status code" }
 -- target_group = { type = "varchar", about = "target group" }
@@ -28,6 +28,8 @@ select
     r.outcome,
     case
         when r.denied_by is not null then r.denied_by
+        when r.outcome = 'server_error' and r.front_door = 'alb'
+            and (starts_with(r.failure_reason, 'Auth') or starts_with(r.failure_reason, 'JW')) then 'identity_provider'
         when r.outcome = 'server_error' then 'target'
         when r.outcome = 'no_response' then 'no_response'
         when r.outcome = 'client_error' then 'client_error'

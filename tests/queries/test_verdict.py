@@ -127,6 +127,20 @@ def test_the_target_fails_in_one_group_alone(tmp_path: Path) -> None:
     assert "with 502, in target group canary/00000000000000aa alone (4 of its 4)" in found.headline
 
 
+def test_the_identity_provider_fails(tmp_path: Path) -> None:
+    good = spread(alb(ELB, HOST, ip="10.0.0.5", target="10.0.0.9", group="payments"), at(0), 40, 60)
+    trouble: dict[str, Any] = {
+        "actions_executed": "authenticate",
+        "elb_status_code": 500,
+        "error_reason": "AuthTokenEpRequestTimeout",
+    }
+    failed = spread(alb(ELB, HOST, ip="10.0.0.5", **trouble), at(50), 10)
+    found = why(tmp_path, caller="10.0.0.5", alb_access=[*good, *failed])
+    assert (found.kind, found.affected, found.mood, found.since) == ("identity_provider", 10, "bad", at(50))
+    assert "cannot ask its identity provider about 10.0.0.5" in found.headline
+    assert "with 500 AuthTokenEpRequestTimeout" in found.headline
+
+
 def test_no_response(tmp_path: Path) -> None:
     late = spread({**CALL, "response_code": 504, "failure_reason": "TargetDataTimeout"}, at(50), 10)
     found = why(tmp_path, lattice_access=[*BEFORE, *late])

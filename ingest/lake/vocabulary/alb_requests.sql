@@ -41,6 +41,14 @@ select
         when (actions_executed = 'waf' or ends_with(actions_executed, ',waf')) and error_reason is null
             and elb_status_code not between 460 and 464 then 'waf'
         when elb_status_code < 400 then null
+        -- Who was to be asked whether to let the caller in gave no answer: AWS counts these as ELBAuthError, not ELBAuthFailure.
+        when starts_with(error_reason, 'AuthTokenEpRequest') or starts_with(error_reason, 'AuthUserinfoEpRequest')
+            or starts_with(error_reason, 'JWKS') or error_reason in (
+                'AuthUserinfoResponseSizeExceeded',
+                'AuthMissingHostHeader',
+                'AuthUnhandledException',
+                'JWTValidationInternalError'
+            ) then null
         when starts_with(error_reason, 'Auth') or starts_with(error_reason, 'JW') then 'alb_auth'
         when contains(actions_executed, 'authenticate') and elb_status_code in (401, 403) then 'alb_auth'
         when elb_status_code = 403 and contains(actions_executed, 'fixed-response') then 'alb_rule'

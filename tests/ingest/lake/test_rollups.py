@@ -160,6 +160,22 @@ REFUSED = {"group": None, "target": None}
         ({"elb_status_code": 401, **REFUSED, "actions_executed": "authenticate"}, "denied", "alb_auth"),
         ({"elb_status_code": 401, **REFUSED, "error_reason": "JWTHeaderNotPresent"}, "denied", "alb_auth"),
         ({"elb_status_code": 302, **REFUSED, "actions_executed": "authenticate"}, "ok", None),
+        *(
+            ({"elb_status_code": 500, **REFUSED, "error_reason": reason, "actions_executed": "authenticate"}, *said)
+            for said, reasons in {
+                ("denied", "alb_auth"): ("AuthInvalidGrantError", "AuthInvalidTokenResponse", "JWTClaimValueInvalid"),
+                ("server_error", None): (
+                    "AuthTokenEpRequestTimeout",
+                    "AuthUserinfoEpRequestFailed",
+                    "AuthUserinfoResponseSizeExceeded",
+                    "AuthUnhandledException",
+                    "JWKSRequestTimeout",
+                    "JWTValidationInternalError",
+                ),
+            }.items()
+            for reason in reasons
+        ),
+        ({"elb_status_code": 400, **REFUSED, "error_reason": "AuthMissingHostHeader"}, "client_error", None),
         ({"elb_status_code": 400, **REFUSED}, "client_error", None),
     ],
 )
