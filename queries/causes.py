@@ -83,7 +83,7 @@ def _responses(seen: Evidence) -> list[Cause]:
         for cause, text in words.items()
         if (row := seen.cause(cause))
     ]
-    # They are one question, who failed: the more frequent answers it.
+    # They are one question, who failed: the most frequent answers it.
     found.sort(key=lambda finding: -finding.affected)
     return found
 
@@ -98,9 +98,10 @@ def _where(row: Row) -> str:
     return text
 
 
-def _own_refusals(seen: Evidence) -> list[Cause]:
+def _answers(seen: Evidence) -> list[Cause]:
     words = {
         "application": f"{seen.callee} itself answers {seen.caller} with 403; every policy let it through",
+        "caller_left": f"{seen.callee} answers {seen.caller}, who closes the connection amid the response",
         "client_error": f"{seen.callee} answers that requests of {seen.caller} are wrong",
     }
     return [
@@ -137,7 +138,7 @@ _FINDERS: tuple[Callable[[Evidence], list[Cause]], ...] = (
     _handshakes,
     _policies,
     _responses,
-    _own_refusals,
+    _answers,
     _slow,
     _bypass,
 )

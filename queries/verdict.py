@@ -30,9 +30,10 @@ NEXT = {
     "alb_auth": "Look at the listener rule's authenticate or JWT action and at the token's issuer and expiry.",
     "alb_rule": "Look at the listener's rules: a fixed 403 answered before any target.",
     "application": "The policy let it through: ask the callee's own authorisation and its logs.",
-    "identity_provider": "Look at the identity provider and at the load balancer's way to its endpoints: egress rules, DNS.",
+    "identity_provider": "Look at the identity provider and the load balancer's way to it: egress rules, DNS.",
     "no_response": "Look at the target: timeouts, crashes, its security group towards the front door.",
     "target": "Look at the callee's own errors, and run why from it to what it calls.",
+    "caller_left": "Look at the caller: its timeout against how long responses take, restarts, downloads broken off.",
     "client_error": "Look at path, method and payload of the requests, and at the caller's latest deploy.",
     "slow": "Run why from the callee to what it calls; the slowest of those is the cause.",
     "bypass": "Find out why the caller does not use the front door, and close the target's security group to it.",
@@ -76,7 +77,7 @@ class Verdict:
             return "unknown"
         if self.kind == "fine" or self.over:
             return "good"
-        return "warn" if self.kind in ("slow", "bypass", "client_error") else "bad"
+        return "warn" if self.kind in ("slow", "bypass", "client_error", "caller_left") else "bad"
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, for JSON."""

@@ -13,7 +13,7 @@
 -- time = { type = "timestamp with time zone", about = "time of the request" }
 -- front_door = { type = "varchar", about = "lattice or alb" }
 -- outcome = { type = "varchar", about = "as in requests" }
--- cause = { type = "varchar", about = "layer that refused, else identity_provider, target, no_response, client_error or NULL" }
+-- cause = { type = "varchar", about = "layer that refused, else identity_provider, target, no_response, caller_left, client_error or NULL" }
 -- reason = { type = "varchar", about = "what the log gives as the reason" }
 -- status = { type = "integer", about = "status code" }
 -- target_group = { type = "varchar", about = "target group" }
@@ -32,6 +32,7 @@ select
             and (starts_with(r.failure_reason, 'Auth') or starts_with(r.failure_reason, 'JW')) then 'identity_provider'
         when r.outcome = 'server_error' then 'target'
         when r.outcome = 'no_response' then 'no_response'
+        when r.outcome = 'client_error' and r.failure_reason = 'ClientConnectionClosed' and r.status < 400 then 'caller_left'
         when r.outcome = 'client_error' then 'client_error'
     end as cause,
     coalesce(r.deny_reason, r.failure_reason) as reason,

@@ -10,7 +10,7 @@
 -- target_group = { type = "varchar", about = "target group's ARN" }
 -- requests = { type = "bigint", about = "requests" }
 -- ok = { type = "bigint", about = "answered below 400" }
--- client_errors = { type = "bigint", about = "answered 400 to 499, the application's own 403 among them" }
+-- client_errors = { type = "bigint", about = "answered 400 to 499, the application's own 403 among them, or left by the caller amid the response" }
 -- denied = { type = "bigint", about = "refused before the application" }
 -- server_errors = { type = "bigint", about = "answered 500 and above" }
 -- no_response = { type = "bigint", about = "a response was due and none came" }

@@ -28,7 +28,7 @@
 -- status = { type = "integer", about = "HTTP status the caller received" }
 -- grpc_status = { type = "integer", about = "gRPC status; Lattice only" }
 -- target_status = { type = "integer", about = "HTTP status the target answered" }
--- outcome = { type = "varchar", about = "ok (below 400), client_error, denied (refused before the application), server_error, or no_response (a response was due and none came)" }
+-- outcome = { type = "varchar", about = "ok (below 400), client_error (400 to 499, or the caller left before it had all of a response), denied (refused before the application), server_error, or no_response (a response was due and none came)" }
 -- auth_decision = { type = "varchar", about = "allowed, denied or not_evaluated" }
 -- denied_by = { type = "varchar", about = "service_policy, network_policy, identity_policy, unknown_policy (one of these; the log does not say which), waf, alb_auth, alb_rule; or application: the application's own 403, whose outcome is client_error" }
 -- deny_reason = { type = "varchar", about = "AWS's own text for it" }

@@ -113,6 +113,13 @@ def test_the_application_itself_says_403(tmp_path: Path) -> None:
     assert (found.kind, found.affected) == ("application", 10)
 
 
+def test_the_caller_leaves_before_it_has_the_response(tmp_path: Path) -> None:
+    left = spread({**CALL, "failure_reason": "ClientConnectionClosed"}, at(50), 10)
+    found = why(tmp_path, lattice_access=[*BEFORE, *left])
+    assert (found.kind, found.affected, found.mood, found.since) == ("caller_left", 10, "warn", at(50))
+    assert found.headline.startswith("payments answers orders-task, who closes the connection")
+
+
 def test_wrong_requests(tmp_path: Path) -> None:
     found = why(tmp_path, lattice_access=[*BEFORE, *spread({**CALL, "response_code": 404}, at(50), 10)])
     assert (found.kind, found.mood) == ("client_error", "warn")

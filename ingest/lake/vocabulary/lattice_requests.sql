@@ -36,11 +36,11 @@ select
     auth_denied_reason is not null or coalesce(l.failure_reason = 'ClientAccessDenied', false) as is_denied,
     case
         when is_denied then 'denied'
-        -- A response was due and none came: the target did not answer, or the caller gave up waiting for it.
+        -- A response was due and none came: the target did not answer, or the caller gave up waiting for it (Lattice's own 400).
         when l.failure_reason in ('TargetConnectionError', 'TargetDataTimeout', 'TargetConnectionClosed')
             then 'no_response'
         when l.failure_reason = 'ClientConnectionClosed' and target_ip is not null and request_method is not null
-            then 'no_response'
+            and coalesce(response_code, 400) = 400 then 'no_response'
         when request_method is null and response_code is null and grpc_response_code is null
             then case
                 when l.failure_reason is null or l.failure_reason = 'ConnectionDurationExceeded' then 'ok'
@@ -50,6 +50,8 @@ select
         when response_code >= 400 then http_outcome(response_code)
         when grpc_response_code is not null then grpc_outcome(grpc_response_code)
         when response_code is null then 'no_response'
+        -- A response came, and the caller did not stay for all of it. A WebSocket ends like that.
+        when l.failure_reason = 'ClientConnectionClosed' and response_code <> 101 then 'client_error'
         else 'ok'
     end as outcome,
     case

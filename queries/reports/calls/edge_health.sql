@@ -33,7 +33,7 @@
 -- rejected = { type = "bigint", about = "flow records with REJECT" }
 -- server_errors = { type = "bigint", about = "requests that ended in a server error" }
 -- no_response = { type = "bigint", about = "requests without the response that was due" }
--- client_errors = { type = "bigint", about = "other 4xx answers" }
+-- client_errors = { type = "bigint", about = "other 4xx answers, and responses that the caller left" }
 -- p50_ms = { type = "double", about = "median latency, ms; see exact_minutes" }
 -- p99_ms = { type = "double", about = "99th percentile of latency, ms; see exact_minutes" }
 -- last_call = { type = "timestamp with time zone", about = "last minute with a request" }

@@ -17,7 +17,7 @@
 -- step = { type = "timestamp with time zone", about = "start of the step" }
 -- requests = { type = "bigint", about = "requests" }
 -- ok = { type = "bigint", about = "answered below 400" }
--- client_errors = { type = "bigint", about = "answered 400 to 499" }
+-- client_errors = { type = "bigint", about = "answered 400 to 499, or left by the caller amid the response" }
 -- denied = { type = "bigint", about = "refused before the application" }
 -- server_errors = { type = "bigint", about = "answered 500 and above" }
 -- no_response = { type = "bigint", about = "a response was due and none came" }
