@@ -102,9 +102,13 @@ def judge(
 
 
 def decide(seen: Evidence) -> Verdict:
-    """The verdict on this evidence: what stands earliest in a call's way and explains enough, else what is missing."""
+    """The verdict on this evidence: what stands earliest in a call's way and explains enough, else what is missing.
+
+    What is over is the verdict only where nothing goes on that explains enough.
+    """
     found = causes(seen)
-    chosen = next((cause for cause in found if cause.significant), None) or nothing_wrong(seen)
+    enough = [cause for cause in found if cause.significant]
+    chosen = min(enough, key=_is_over, default=None) or nothing_wrong(seen)
     return _verdict(seen, chosen, tuple(cause for cause in found if cause is not chosen))
 
 

@@ -14,7 +14,7 @@
 -- group_requests = { type = "bigint", about = "all requests to that target group" }
 -- groups = { type = "bigint", about = "target groups that were asked" }
 -- unsigned = { type = "bigint", about = "how many were unsigned" }
--- after = { type = "bigint", about = "requests without this cause after the last with it" }
+-- after = { type = "bigint", about = "requests without this cause, and not refused, after the last with it" }
 -- lines = { type = "varchar[]", about = "the newest three, object:line" }
 -- ---
 with counted as (
@@ -44,7 +44,8 @@ select
     count(*) filter (a.target_group = c.target_group) as group_requests,
     count(distinct a.target_group) as groups,
     c.unsigned,
-    count(*) filter (a.time > c.last_at) as after,
+    -- What is refused got nowhere: it does not tell whether the callee would still fail.
+    count(*) filter (a.time > c.last_at and a.outcome <> 'denied') as after,
     c.lines
 from counted as c
 cross join attempts as a

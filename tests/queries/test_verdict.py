@@ -278,6 +278,24 @@ def test_what_has_stopped_is_over(tmp_path: Path) -> None:
     assert found.next_step.startswith("It has stopped")
 
 
+def test_what_is_over_does_not_hide_what_goes_on(tmp_path: Path) -> None:
+    # A policy refused 6 within a minute and was put right; since then each of 94 requests fails.
+    refused = spread(denied("orders-task", "payments", "Service", ip="10.0.0.5"), at(45), 6, 7.5)
+    failing = spread({**CALL, "response_code": 500}, at(46), 94, 7.5)
+    found = why(tmp_path, lattice_access=[*BEFORE, *refused, *failing])
+    assert (found.kind, found.affected, found.attempts) == ("target", 94, 100)
+    assert (found.over, found.mood, found.since, found.also) == (False, "bad", at(46), ("service_policy",))
+    assert found.next_step == NEXT["target"]
+
+
+def test_what_is_refused_since_does_not_say_that_the_target_works(tmp_path: Path) -> None:
+    # 190 failed, then 8 are refused (4 %, too few for a verdict): nobody got to the target since.
+    failing = spread({**CALL, "response_code": 500}, at(45), 190, 4)
+    refused = spread(denied("orders-task", "payments", "Service", ip="10.0.0.5"), at(58), 8, 7.5)
+    found = why(tmp_path, lattice_access=[*BEFORE, *failing, *refused])
+    assert (found.kind, found.over, found.mood, found.also) == ("target", False, "bad", ("service_policy",))
+
+
 def test_without_a_time_the_newest_complete_data_counts(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, {"objects": LOGS, "lattice_access": spread(CALL, at(0), 60, 60)})
     assert judge(lake, "orders-task", "payments", at=None, minutes=15).window_end <= UNTIL
