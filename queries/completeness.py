@@ -23,7 +23,9 @@ from queries.storage import extension_statements, secret_statement
 from queries.watermarks import watermark_statement
 
 HISTORY = timedelta(hours=24)
-"""How far back a source is looked for."""
+"""How far back a source is looked for first; what was regular in that time is due."""
+REMEMBERED = timedelta(days=7)
+"""How far back one that fell silent is: until then it is due, or a day without it would be a complete one."""
 _NAMED = 3
 """Sources named when some deliver nothing."""
 ENOUGH = 0.9
@@ -58,7 +60,9 @@ class Delivery:
         return self.delivered < self.expected
 
     def __str__(self) -> str:
-        return f"{self.source} ({self.delivered} of {self.expected} deliveries, until {self.delivered_until:%H:%M}Z)"
+        # Who delivered nothing of the window may be silent for days.
+        until = f"{self.delivered_until:{'%H:%M' if self.delivered else '%Y-%m-%d %H:%M'}}Z"
+        return f"{self.source} ({self.delivered} of {self.expected} deliveries, until {until})"
 
 
 def coverage_of(deliveries: Collection[Delivery], formats: Collection[str] = ()) -> float:
@@ -91,7 +95,7 @@ class Ledger:
         Raises LakeError when the lake cannot be read.
         """
         snapshots = {name: lake.snapshot(table) for name, table in TABLES.items()}
-        files = snapshots[OBJECTS.name].overlapping(since and since - HISTORY - LEDGER_BEFORE, None)
+        files = snapshots[OBJECTS.name].overlapping(since and since - REMEMBERED - LEDGER_BEFORE, None)
         self.is_empty = not any(file.rows for file in snapshots[OBJECTS.name].files)
         self.connection = duckdb.connect()
         secret = secret_statement(lake)
@@ -136,16 +140,22 @@ class Ledger:
 
     def deliveries(self, window: Window) -> tuple[Delivery, ...]:
         """What each regular source delivered of the window."""
-        rows = self._rows(
-            "coverage", {"history_since": window.since - HISTORY, "since": window.since, "until": window.until}
-        )
-        return tuple(
-            Delivery(
-                str(row["source"]),
-                str(row["format"]),
-                int(str(row["delivered"])),
-                int(str(row["expected"])),
-                row["delivered_until"].astimezone(UTC),  # type: ignore[attr-defined]
-            )
-            for row in rows
-        )
+        bounds = {"since": window.since, "until": window.until}
+        lately, remembered = window.since - HISTORY, window.since - REMEMBERED
+        rows = self._rows("coverage", {"history_since": lately, **bounds})
+        earlier = {"remembered_since": remembered, "history_since": lately, "until": window.until}
+        if forgotten := {row["source"] for row in self._rows("forgotten", earlier)}:
+            longer = self._rows("coverage", {"history_since": remembered, **bounds})
+            rows = [row for row in rows if row["source"] not in forgotten]
+            rows += [row for row in longer if row["source"] in forgotten]
+        return tuple(sorted(map(_delivery, rows), key=lambda delivery: (delivery.format, delivery.source)))
+
+
+def _delivery(row: Mapping[str, object]) -> Delivery:
+    return Delivery(
+        str(row["source"]),
+        str(row["format"]),
+        int(str(row["delivered"])),
+        int(str(row["expected"])),
+        row["delivered_until"].astimezone(UTC),  # type: ignore[attr-defined]
+    )

@@ -71,10 +71,10 @@ def test_an_empty_lake_is_complete_until_never(tmp_path: Path) -> None:
 
 def test_what_was_delivered_long_before_a_window_is_not_read_for_it(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, {"objects": [*lattice(at(0, hour=8), TEN), *flows(1, at(0, hour=8), at(45))]})
-    nine_days = timedelta(days=9)
-    early = [{**row, "ingested_at": row["max_time"]} for row in lattice(NINE - nine_days, TEN - nine_days)]
+    ten_days = timedelta(days=10)
+    early = [{**row, "ingested_at": row["max_time"]} for row in lattice(NINE - ten_days, TEN - ten_days)]
     deliver(lake, {"objects": early})
-    window, before = Window(NINE, TEN), Window(NINE - nine_days, TEN - nine_days)
+    window, before = Window(NINE, TEN), Window(NINE - ten_days, TEN - ten_days)
     with Ledger(lake) as whole, Ledger(lake, window.since) as late:
         assert whole.deliveries(window) == late.deliveries(window) != ()
         assert (len(whole.deliveries(before)), late.deliveries(before)) == (1, ())
@@ -97,6 +97,34 @@ def test_coverage_counts_due_deliveries(tmp_path: Path) -> None:
     assert coverage_of(found) == 21 / 24
     assert coverage_of(found, ("vpc_flow",)) == 0.75 < ENOUGH
     assert coverage_of(found, ("alb_access",)) == 1.0
+
+
+@pytest.mark.parametrize("hours", [23.75, 25, 72, 150])
+def test_a_source_that_is_silent_for_days_is_still_due(hours: float, tmp_path: Path) -> None:
+    # Lattice stops at 10:00 and the flow log goes on: some hours later half of the last fifteen minutes is there.
+    until = TEN + timedelta(hours=hours)
+    window = Window(until - timedelta(minutes=15), until)
+    with ledger(tmp_path, lattice(at(0, hour=4), TEN), flows(1, at(0, hour=4), until)) as asked:
+        found = asked.deliveries(window)
+    assert [(d.format, d.delivered, d.expected) for d in found] == [("lattice_access", 0, 3), ("vpc_flow", 3, 3)]
+    assert found[0].delivered_until == TEN
+    assert coverage_of(found) == 0.5
+
+
+def test_who_was_followed_by_another_flow_log_or_never_regular_is_not_due_days_later(tmp_path: Path) -> None:
+    until = TEN + timedelta(hours=40)
+    old, new = flows(1, at(0, hour=4), TEN), flows(2, TEN, until)
+    some = objects("123456789012_VpcLatticeAccessLogs_us-east-1_sn-1", "lattice_access", at(0, hour=4), TEN)[::3]
+    with ledger(tmp_path, old, new, some) as asked:
+        found = asked.deliveries(Window(until - timedelta(minutes=15), until))
+    assert [(d.source[-4:], d.delivered, d.expected) for d in found] == [("fl-2", 3, 3)]
+
+
+def test_after_a_week_a_source_is_forgotten(tmp_path: Path) -> None:
+    until = TEN + timedelta(days=7, hours=1)
+    with ledger(tmp_path, lattice(at(0, hour=4), TEN), flows(1, until - timedelta(hours=6), until)) as asked:
+        found = asked.deliveries(Window(until - timedelta(minutes=15), until))
+    assert [d.format for d in found] == ["vpc_flow"]
 
 
 def test_a_new_flow_log_takes_over_without_a_gap(tmp_path: Path) -> None:
