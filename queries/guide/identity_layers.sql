@@ -94,14 +94,16 @@ answering as (
         t.vpc,
         t.ip,
         t.port,
-        min(t.node) as node
+        min(t.node) as node,
+        list(distinct t.elb) as elbs
     from (
         select
             e.hour,
             e.vpc,
             e.ip,
             e.port,
-            s.node
+            s.node,
+            null as elb
         from endpoint_hours as e
         inner join services as s
             on e.id = s.service
@@ -113,7 +115,8 @@ answering as (
             p.vpc,
             g.ip,
             g.port,
-            s.node
+            s.node,
+            g.elb
         from alb_targets as g
         inner join services as s
             on g.service = s.service
@@ -136,7 +139,10 @@ arrivals as (
         a.port,
         f.vpc,
         f.src_ip as client_ip,
-        coalesce(n.elb = split_part(a.node, '#', 1), is_lattice_address(f.src_ip)) as by_front_door,
+        case
+            when n.elb is not null then list_contains(a.elbs, n.elb)
+            else is_lattice_address(f.src_ip)
+        end as by_front_door,
         coalesce(sum(f.flows) filter (f.action = 'ACCEPT'), 0) as accepted,
         coalesce(sum(f.flows) filter (f.action = 'REJECT'), 0) as rejected
     from answering as a

@@ -8,7 +8,8 @@ with fronted as (
         e.vpc,
         e.ip,
         e.port,
-        s.node
+        s.node,
+        null as elb
     from endpoint_hours as e
     inner join services as s
         on e.id = s.service
@@ -21,7 +22,8 @@ with fronted as (
         p.vpc,
         t.ip,
         t.port,
-        s.node
+        s.node,
+        t.elb
     from alb_targets as t
     inner join services as s
         on t.service = s.service
@@ -62,7 +64,7 @@ at_targets as (
         list(distinct f.node order by f.node) as nodes,
         bool_or(
             case
-                when n.elb is not null then n.elb = split_part(f.node, '#', 1)
+                when n.elb is not null then n.elb is not distinct from f.elb
                 else is_lattice_address(a.client_ip)
             end
         ) as by_front_door

@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 import eastwest
 from ingest.errors import SettingsError
+from queries import catalog
 from queries.names_file import read_names
 from queries.session import Session, open_session
-from tests.queries.lake_of import lake_of, lattice, role
+from tests.queries.lake_of import alb, at, flow, lake_of, lattice, role
 
 ROWS = [
     {**lattice("batch-blue", "ledger", ip="10.0.0.1", target="10.0.1.1")},
@@ -63,6 +64,27 @@ def test_a_role_and_a_service_of_one_given_name_are_one_node(tmp_path: Path) -> 
     with named(tmp_path, text) as session:
         assert callers(session)["books -> books"] == 1
         assert session.query("select name from nodes where starts_with(node, 'names.toml')").num_rows == 1
+
+
+def test_who_goes_past_a_load_balancer_is_seen_under_a_given_name_too(tmp_path: Path) -> None:
+    """10.0.0.77 goes straight to the target three times; the load balancer's own node does so too, and may."""
+    edge = {"group": "payments", "ip_address": "10.0.0.100"}
+    given = {
+        "alb_access": [alb("app/edge/1", "payments.example.com", ip="10.0.0.5", target="10.0.0.9", **edge)],
+        "vpc_flow": [
+            flow(client, "10.0.0.9", 8080, vpc="vpc-a", direction="ingress", start_time=at(5), end_time=at(6), repeat=3)
+            for client in ("10.0.0.100", "10.0.0.77")
+        ],
+    }
+    lake, window = lake_of(tmp_path / "lake", given), {"since": at(0), "until": at(60)}
+    file = tmp_path / "names.toml"
+    file.write_text('[[names]]\nhost = "payments.example.com"\nname = "Payments API"\n')
+    for name, names in {"payments": (), "Payments API": read_names(file)}.items():
+        with open_session(lake, names=names) as session:
+            (found,) = catalog.report("bypass").run(session, window).to_pylist()
+            (layers,) = catalog.load("guide")["identity_layers"].run(session, window).to_pylist()
+        assert (found["callee"], found["caller"], found["flows"]) == (name, "10.0.0.77 (vpc-a)", 3)
+        assert (layers["subject"], layers["reason"], layers["past_front_door"]) == (name, "bypassed", 3)
 
 
 def test_the_first_entry_that_fits_wins(tmp_path: Path) -> None:
