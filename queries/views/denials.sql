@@ -14,8 +14,13 @@
 -- log_object = { type = "varchar", about = "source object of the first" }
 -- log_line = { type = "integer", about = "line in it, from 1" }
 -- day = { type = "date", about = "day of time, UTC" }
+-- caller_vpc = { type = "varchar", about = "VPC of the caller, where a log tells" }
+-- direction = { type = "varchar", about = "of packets: ingress or egress, seen from the interface that refused" }
+-- vpc = { type = "varchar", about = "of packets: VPC of that interface" }
+-- interface_id = { type = "varchar", about = "of packets: that interface" }
 -- ---
--- Every refused attempt at every layer: requests one by one, TLS handshakes one by one, packets per minute, pair and port.
+-- Every refused attempt at every layer: requests one by one, TLS handshakes one by one, packets per minute, pair,
+-- port and interface.
 -- Packets are read from connections: flows leaves out only what was accepted.
 -- An application's 403 behind a load balancer that is a Lattice target is counted on the Lattice side.
 select
@@ -31,7 +36,11 @@ select
     1::bigint as count,
     r.log_object,
     r.log_line,
-    r.day
+    r.day,
+    r.caller_vpc,
+    null as direction,
+    null as vpc,
+    null as interface_id
 from named_requests as r
 where r.denied_by is not null
     and not (
@@ -54,7 +63,11 @@ select
     1,
     t.log_object,
     t.log_line,
-    t.day
+    t.day,
+    t.vpc,
+    null,
+    null,
+    null
 from (
     select
         t.*,
@@ -96,23 +109,27 @@ select
     f.count,
     f.log_object,
     f.log_line,
-    f.day
+    f.day,
+    f.src_vpc,
+    f.direction,
+    f.vpc,
+    f.interface_id
 from (
     select
-        r.* replace (
-            coalesce(r.src_vpc, v.vpc) as src_vpc,
-            coalesce(r.dst_vpc, w.vpc) as dst_vpc
-        ),
-        caller_key(null, null, coalesce(r.src_vpc, v.vpc), r.src_ip) as src_key,
-        caller_key(null, null, coalesce(r.dst_vpc, w.vpc), r.dst_ip) as dst_key
+        r.*,
+        coalesce(case when r.direction = 'egress' then r.vpc end, v.vpc) as src_vpc,
+        coalesce(case when r.direction = 'ingress' then r.vpc end, w.vpc) as dst_vpc,
+        caller_key(null, null, src_vpc, r.src_ip) as src_key,
+        caller_key(null, null, dst_vpc, r.dst_ip) as dst_key
     from (
         select
             min(time) as time,
             src_ip,
             dst_ip,
             dst_port,
-            case when direction = 'egress' then vpc end as src_vpc,
-            case when direction = 'ingress' then vpc end as dst_vpc,
+            direction,
+            vpc,
+            interface_id,
             'REJECT' || coalesce(' ' || reject_reason, '') as reason,
             count(*) as count,
             arg_min(log_object, (time, log_object, log_line)) as log_object,
@@ -121,7 +138,7 @@ from (
             day
         from connections
         where action = 'REJECT'
-        group by minute_of(time), src_ip, dst_ip, dst_port, src_vpc, dst_vpc, reason, day
+        group by minute_of(time), src_ip, dst_ip, dst_port, direction, vpc, interface_id, reason, day
     ) as r
     left join address_vpcs as v
         on r.src_ip = v.ip

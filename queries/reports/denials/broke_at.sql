@@ -74,7 +74,8 @@ longest_runs as (
     qualify row_number() over (partition by caller, callee, layer order by held desc, began) = 1
 ),
 
--- Seen from the side that refused: the client's own interface may have let the packet out.
+-- As the interface saw it that refused: the client's own may have let the packet out, and the same addresses in another VPC
+-- are others'.
 packet_pairs as (
     select distinct
         d.caller,
@@ -82,18 +83,30 @@ packet_pairs as (
         d.caller_ip,
         d.target_ip,
         d.target_port,
-        c.direction
+        d.direction,
+        d.vpc,
+        d.interface_id
     from denials as d
-    inner join connections as c
-        on d.caller_ip = c.src_ip
-        and d.target_ip = c.dst_ip
-        and d.target_port = c.dst_port
-        and c.action = 'REJECT'
     where d.layer = 'packet'
-        and c.time >= $since
-        and c.time < $until
         and d.time >= $since
         and d.time < $until
+),
+
+packets_accepted as (
+    select
+        p.caller,
+        p.callee,
+        f.time
+    from packet_pairs as p
+    inner join connections as f
+        on p.caller_ip = f.src_ip
+        and p.target_ip = f.dst_ip
+        and p.target_port = f.dst_port
+        and p.direction is not distinct from f.direction
+        and p.vpc is not distinct from f.vpc
+        and p.interface_id is not distinct from f.interface_id
+    where f.action = 'ACCEPT'
+        and f.time < $until
 ),
 
 successes as (
@@ -122,16 +135,9 @@ successes as (
         p.caller,
         p.callee,
         true,
-        f.time,
+        p.time,
         1
-    from packet_pairs as p
-    inner join connections as f
-        on p.caller_ip = f.src_ip
-        and p.target_ip = f.dst_ip
-        and p.target_port = f.dst_port
-        and p.direction is not distinct from f.direction
-    where f.action = 'ACCEPT'
-        and f.time < $until
+    from packets_accepted as p
 ),
 
 broken as (

@@ -14,7 +14,7 @@
 -- count = { type = "bigint", about = "refused attempts in the window" }
 -- first_seen = { type = "timestamp with time zone", about = "first refusal in the window" }
 -- last_seen = { type = "timestamp with time zone", about = "last refusal in the window" }
--- last_success_before = { type = "timestamp with time zone", about = "newest success of that caller with that callee in a minute before the first refusal's (packets: start of the last accepted flow to the same port); up to 7 days back" }
+-- last_success_before = { type = "timestamp with time zone", about = "newest success of that caller with that callee in a minute before the first refusal's (packets: start of the last flow to the same port that the interface accepted); up to 7 days back" }
 -- used_to_work = { type = "boolean", about = "whether there was one" }
 -- caller_principal = { type = "varchar", about = "one principal the caller signed with, where it signed", wide = true }
 -- caller_ips = { type = "bigint", about = "addresses it came from", wide = true }
@@ -121,6 +121,8 @@ answered as (
     group by s.caller, s.callee, s.refused_by, s.reason
 ),
 
+-- As the interface saw it that refused: the client's own lets out what the other side refuses, and the same addresses in
+-- another VPC are others'.
 refused_pairs as (
     select distinct
         d.caller,
@@ -129,6 +131,9 @@ refused_pairs as (
         d.caller_ip,
         d.target_ip,
         d.target_port,
+        d.direction,
+        d.vpc,
+        d.interface_id,
         r.first_seen
     from denials as d
     inner join refused as r
@@ -176,64 +181,23 @@ accepted_pairs as (
         and p.target_ip = h.target_ip
 ),
 
-got_through as (
+accepted as (
     select
         p.caller,
         p.callee,
         p.reason,
-        c.time,
-        c.client_ip,
-        c.server_ip,
-        c.server_port,
-        c.protocol,
-        c.connection_direction
+        max(c.time) as time
     from accepted_pairs as p
     inner join connections as c
         on p.caller_ip = c.src_ip
         and p.target_ip = c.dst_ip
         and p.target_port = c.dst_port
-        and c.time < p.first_seen
+        and p.direction is not distinct from c.direction
+        and p.vpc is not distinct from c.vpc
+        and p.interface_id is not distinct from c.interface_id
+        and p.first_seen > c.time
     where c.action = 'ACCEPT'
-),
-
--- As in flows, of these few records alone: what both ends logged counts once.
-accepted as (
-    select
-        g.caller,
-        g.callee,
-        g.reason,
-        max(g.time) as time
-    from got_through as g
-    anti join (
-        select
-            h.hour,
-            h.src_ip,
-            h.dst_ip,
-            h.server_port,
-            h.protocol
-        from (
-            select
-                caller_ip as src_ip,
-                target_ip as dst_ip
-            from accepted_pairs
-            union
-            select
-                target_ip,
-                caller_ip
-            from accepted_pairs
-        ) as e
-        inner join flow_hours as h
-            on e.src_ip = h.src_ip
-            and e.dst_ip = h.dst_ip
-        where h.direction = 'egress'
-            and h.action = 'ACCEPT'
-    ) as f
-        on case when g.connection_direction = 'ingress' then g.client_ip end = f.src_ip
-        and g.server_ip = f.dst_ip
-        and g.server_port = f.server_port
-        and g.protocol = f.protocol
-        and hour_of(g.time) = f.hour
-    group by g.caller, g.callee, g.reason
+    group by p.caller, p.callee, p.reason
 )
 
 select

@@ -2,7 +2,8 @@
 -- title = "Denied, then direct"
 -- question = "Who was refused at the front door and then connected straight to the service's targets?"
 -- about = """
--- The client is the refused caller: the same address, or an address that only it had in that hour. The connection was
+-- The client is the refused caller: the same address in the same VPC (as far as the logs tell), or an address that only it
+-- had in that hour. The connection was
 -- accepted at a target's own interface, at an address and port that requests to the service reached within live_minutes.
 -- Without flow records of the target's VPC nothing is found; complete_until says until when there are any."""
 -- around_minutes = 10
@@ -33,13 +34,24 @@ with refused as (
         sum(d.count) as denied,
         min(d.time) as first_denied,
         string_agg(distinct d.layer, ', ' order by d.layer) as layers,
-        list(distinct d.caller_ip) as caller_ips,
         min(d.caller_principal) as caller_principal
     from denials as d
     where d.time >= $since
         and d.time < $until
         and d.layer not in ('packet', 'application')
     group by d.caller, d.callee
+),
+
+refused_from as (
+    select distinct
+        d.caller,
+        d.callee,
+        d.caller_vpc,
+        d.caller_ip
+    from denials as d
+    where d.time >= $since
+        and d.time < $until
+        and d.layer not in ('packet', 'application')
 ),
 
 refused_minutes as (
@@ -90,43 +102,52 @@ arrivals as (
     group by all
 ),
 
-by_caller as (
+-- A client's address that several VPCs have is in the target's: there is no route between overlapping ranges.
+clients as (
     select
         a.*,
+        coalesce(w.vpc, a.vpc) as client_vpc,
         coalesce(n.name, v.name) as name
     from arrivals as a
     left join address_names as n
         on a.vpc = n.vpc
         and a.client_ip = n.ip
         and hour_of(a.minute) = n.hour
-    left join (
-        select
-            w.hour,
-            w.ip,
-            n.name
-        from address_vpcs as w
-        inner join address_names as n
-            on w.hour = n.hour
-            and w.ip = n.ip
-            and w.vpc = n.vpc
-    ) as v
-        on a.client_ip = v.ip
-        and hour_of(a.minute) = v.hour
+    left join address_vpcs as w
+        on a.client_ip = w.ip
+        and hour_of(a.minute) = w.hour
+    left join address_names as v
+        on w.hour = v.hour
+        and w.ip = v.ip
+        and w.vpc = v.vpc
 ),
 
-direct as (
+by_caller as (
+    select
+        r.caller,
+        r.callee,
+        c.*
+    from clients as c
+    inner join refused_from as r
+        on c.client_ip = r.caller_ip
+        and (c.client_vpc = r.caller_vpc or c.client_vpc is null or r.caller_vpc is null)
+    union
     select
         f.caller,
         f.callee,
-        b.*
-    from by_caller as b
+        c.*
+    from clients as c
     inner join refused as f
-        on b.time >= f.first_denied
-        and (list_contains(f.caller_ips, b.client_ip) or b.name = f.caller)
+        on c.name = f.caller
+),
+
+direct as (
+    select b.*
+    from by_caller as b
     where exists (
             select 1
             from reached as t
-            where t.callee = f.callee
+            where t.callee = b.callee
                 and t.target_ip = b.server_ip
                 and t.target_port = b.server_port
                 and (t.target_vpc = b.vpc or t.target_vpc is null or b.vpc is null)
@@ -135,8 +156,8 @@ direct as (
         and exists (
             select 1
             from refused_minutes as m
-            where m.caller = f.caller
-                and m.callee = f.callee
+            where m.caller = b.caller
+                and m.callee = b.callee
                 and m.minute between b.minute - to_minutes($within_minutes) and b.minute
         )
 )
@@ -159,5 +180,6 @@ from refused as f
 inner join direct as d
     on f.caller = d.caller
     and f.callee = d.callee
+    and f.first_denied <= d.time
 group by f.caller, f.callee
 order by direct_flows desc, f.caller, f.callee

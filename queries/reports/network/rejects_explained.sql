@@ -2,7 +2,8 @@
 -- title = "Rejected packets, explained"
 -- question = "Is a rejected packet a known caller that lost its way in (drift), or somebody who has no business there (probe)?"
 -- about = """
--- drift: the source has answered calls to the same service, or accepted packets to the same port, in the seven days before
+-- drift: the source has answered calls to the same service, or accepted packets to the same port
+-- at the interface that refuses, in the seven days before
 -- or in the window; a security group or network ACL has moved away from what is in use. known_elsewhere: it calls others
 -- here. probe: nothing else is known of it. Flow records say whether a group or an ACL said no only for BPA and EC."""
 -- history_hours = 168
@@ -20,7 +21,7 @@
 -- first_seen = { type = "timestamp with time zone", about = "first of them" }
 -- last_seen = { type = "timestamp with time zone", about = "first of them in the last minute that has one" }
 -- calls_allowed = { type = "bigint", about = "calls of that source that the service answered" }
--- accepted_before = { type = "bigint", about = "connections from that source to the same address and port that were accepted" }
+-- accepted_before = { type = "bigint", about = "records of connections from that source to the same port that the interface accepted" }
 -- last_allowed = { type = "timestamp with time zone", about = "newest of both: hour or minute" }
 -- other_callees = { type = "bigint", about = "others that the source calls" }
 -- ip_versions = { type = "varchar", about = "4, 6 or both, of the rejected packets" }
@@ -33,6 +34,9 @@ with refused as (
         d.caller_ip,
         d.target_ip,
         d.target_port,
+        d.direction,
+        d.vpc,
+        d.interface_id,
         sum(d.count) as rejects,
         min(d.time) as first_seen,
         max(d.time) as last_seen
@@ -67,6 +71,7 @@ services_at as (
     from refused as r
     inner join targets as t
         on r.target_ip = t.ip
+        and (r.direction is distinct from 'ingress' or r.vpc is null or t.vpc is null or r.vpc = t.vpc)
     inner join nodes as n
         on t.node = n.node
     union
@@ -105,7 +110,8 @@ answered as (
     group by s.caller, s.callee
 ),
 
--- At the responder's interface: the client's own may let out what the other side refuses.
+-- At the responder's interface that refuses: the client's own may let out what the other side refuses, and the same addresses
+-- in another VPC are others'.
 accepted as (
     select
         r.caller,
@@ -117,6 +123,8 @@ accepted as (
         on r.caller_ip = f.src_ip
         and r.target_ip = f.dst_ip
         and r.target_port = f.server_port
+        and r.vpc is not distinct from f.vpc
+        and r.interface_id is not distinct from f.interface_id
     where f.action = 'ACCEPT'
         and f.direction = 'ingress'
         and f.hour < $until
