@@ -16,7 +16,7 @@
 -- caller = { type = "varchar", about = "display name of the caller's node" }
 -- callee = { type = "varchar", about = "display name of what it wanted to reach" }
 -- layer = { type = "varchar", about = "who refused, as in denials" }
--- last_success = { type = "timestamp with time zone", about = "newest success before the run: its time; before the window, its minute, up to 7 days back; NULL: never seen to work" }
+-- last_success = { type = "timestamp with time zone", about = "newest success before the run: its time; before the window, its minute (packets: its hour), up to 7 days back; NULL: never seen to work" }
 -- first_refused = { type = "timestamp with time zone", about = "first refusal of the run" }
 -- bracket_seconds = { type = "double", about = "first_refused - last_success" }
 -- last_refused = { type = "timestamp with time zone", about = "last refusal of the run" }
@@ -92,7 +92,63 @@ packet_pairs as (
         and d.time < $until
 ),
 
+-- What came before the window is known by the hour.
+accepted_hours as (
+    select
+        p.*,
+        h.hour,
+        sum(h.flows) as flows
+    from packet_pairs as p
+    inner join flow_hours as h
+        on p.caller_ip = h.src_ip
+        and p.target_ip = h.dst_ip
+        and p.target_port = h.server_port
+        and p.direction is not distinct from h.direction
+        and p.vpc is not distinct from h.vpc
+        and p.interface_id is not distinct from h.interface_id
+    where h.action = 'ACCEPT'
+        and h.hour < $since
+    group by all
+    having sum(h.flows) > 0
+),
+
+-- Of the hour in which the window begins, what the window does not have came before it. A window that ends within that hour
+-- tells nothing of it.
+packets_before as (
+    select
+        caller,
+        callee,
+        hour
+    from (
+        from accepted_hours
+        union all
+        select h.* replace (-1 as flows)
+        from accepted_hours as h
+        inner join connections as c
+            on h.caller_ip = c.client_ip
+            and h.target_ip = c.server_ip
+            and h.target_port = c.server_port
+            and h.direction is not distinct from c.connection_direction
+            and h.vpc is not distinct from c.vpc
+            and h.interface_id is not distinct from c.interface_id
+        where h.hour = hour_of($since)
+            and c.action = 'ACCEPT'
+            and c.time >= $since
+            and c.time < hour_of($since) + interval 1 hour
+    )
+    where hour < hour_of($since)
+        or hour_of($since) + interval 1 hour <= $until
+    group by caller, callee, caller_ip, target_ip, target_port, direction, vpc, interface_id, hour
+    having sum(flows) > 0
+),
+
 packets_accepted as (
+    select
+        caller,
+        callee,
+        hour as time
+    from packets_before
+    union all
     select
         p.caller,
         p.callee,
@@ -106,6 +162,7 @@ packets_accepted as (
         and p.vpc is not distinct from f.vpc
         and p.interface_id is not distinct from f.interface_id
     where f.action = 'ACCEPT'
+        and f.time >= $since
         and f.time < $until
 ),
 

@@ -14,7 +14,7 @@
 -- count = { type = "bigint", about = "refused attempts in the window" }
 -- first_seen = { type = "timestamp with time zone", about = "first refusal in the window" }
 -- last_seen = { type = "timestamp with time zone", about = "last refusal in the window" }
--- last_success_before = { type = "timestamp with time zone", about = "newest success of that caller with that callee in a minute before the first refusal's (packets: start of the last flow to the same port that the interface accepted); up to 7 days back" }
+-- last_success_before = { type = "timestamp with time zone", about = "newest success of that caller with that callee in a minute before the first refusal's (packets: start of the last flow to the same port that the interface accepted; before the window, its hour); up to 7 days back" }
 -- used_to_work = { type = "boolean", about = "whether there was one" }
 -- caller_principal = { type = "varchar", about = "one principal the caller signed with, where it signed", wide = true }
 -- caller_ips = { type = "bigint", about = "addresses it came from", wide = true }
@@ -181,23 +181,90 @@ accepted_pairs as (
         and p.target_ip = h.target_ip
 ),
 
+-- What came before the window is known by the hour.
+accepted_hours as (
+    select
+        p.*,
+        h.hour,
+        sum(h.flows) as flows
+    from refused_pairs as p
+    inner join flow_hours as h
+        on p.caller_ip = h.src_ip
+        and p.target_ip = h.dst_ip
+        and p.target_port = h.server_port
+        and p.direction is not distinct from h.direction
+        and p.vpc is not distinct from h.vpc
+        and p.interface_id is not distinct from h.interface_id
+    where h.action = 'ACCEPT'
+        and h.hour < $since
+    group by all
+    having sum(h.flows) > 0
+),
+
+-- Of the hour in which the window begins, what the window does not have came before it. A window that ends within that hour
+-- tells nothing of it.
+before_window as (
+    select
+        caller,
+        callee,
+        reason,
+        hour
+    from (
+        from accepted_hours
+        union all
+        select h.* replace (-1 as flows)
+        from accepted_hours as h
+        inner join connections as c
+            on h.caller_ip = c.client_ip
+            and h.target_ip = c.server_ip
+            and h.target_port = c.server_port
+            and h.direction is not distinct from c.connection_direction
+            and h.vpc is not distinct from c.vpc
+            and h.interface_id is not distinct from c.interface_id
+        where h.hour = hour_of($since)
+            and c.action = 'ACCEPT'
+            and c.time >= $since
+            and c.time < hour_of($since) + interval 1 hour
+    )
+    where hour < hour_of($since)
+        or hour_of($since) + interval 1 hour <= $until
+    group by caller, callee, reason, caller_ip, target_ip, target_port, direction, vpc, interface_id, hour
+    having sum(flows) > 0
+),
+
 accepted as (
     select
-        p.caller,
-        p.callee,
-        p.reason,
-        max(c.time) as time
-    from accepted_pairs as p
-    inner join connections as c
-        on p.caller_ip = c.src_ip
-        and p.target_ip = c.dst_ip
-        and p.target_port = c.dst_port
-        and p.direction is not distinct from c.direction
-        and p.vpc is not distinct from c.vpc
-        and p.interface_id is not distinct from c.interface_id
-        and p.first_seen > c.time
-    where c.action = 'ACCEPT'
-    group by p.caller, p.callee, p.reason
+        caller,
+        callee,
+        reason,
+        max(time) as time
+    from (
+        select
+            caller,
+            callee,
+            reason,
+            hour as time
+        from before_window
+        union all
+        select
+            p.caller,
+            p.callee,
+            p.reason,
+            c.time
+        from accepted_pairs as p
+        inner join connections as c
+            on p.caller_ip = c.src_ip
+            and p.target_ip = c.dst_ip
+            and p.target_port = c.dst_port
+            and p.direction is not distinct from c.direction
+            and p.vpc is not distinct from c.vpc
+            and p.interface_id is not distinct from c.interface_id
+            and p.first_seen > c.time
+        where c.action = 'ACCEPT'
+            and c.time >= $since
+            and c.time < $until
+    )
+    group by caller, callee, reason
 )
 
 select
