@@ -110,8 +110,8 @@ answered as (
     group by s.caller, s.callee
 ),
 
--- At the responder's interface that refuses: the client's own may let out what the other side refuses, and the same addresses
--- in another VPC are others'.
+-- At the interface that refuses, as far as the log tells which: the client's own may let out what the other side refuses,
+-- and the same addresses in another VPC are others'.
 accepted as (
     select
         r.caller,
@@ -123,10 +123,10 @@ accepted as (
         on r.caller_ip = f.src_ip
         and r.target_ip = f.dst_ip
         and r.target_port = f.server_port
+        and r.direction is not distinct from f.direction
         and r.vpc is not distinct from f.vpc
         and r.interface_id is not distinct from f.interface_id
     where f.action = 'ACCEPT'
-        and f.direction = 'ingress'
         and f.hour < $until
     group by r.caller, r.callee
     having sum(f.flows) > 0
