@@ -208,8 +208,8 @@ handshakes_found as (
         and share >= $min_share
 ),
 
--- An attempt is a record with SYN; formats without tcp_flags cannot tell, there every record is one. A refused record of
--- an old connection (its tracking has expired) is no attempt. Each end counts for itself: what the server's interface
+-- An attempt is a record with SYN; formats without tcp_flags cannot tell, and what is not TCP has none: there every record
+-- is one. A refused record of an old connection (its tracking has expired) is no attempt. Each end counts for itself: what the server's interface
 -- refuses was accepted at the client's.
 attempts as (
     select
@@ -228,7 +228,7 @@ attempts as (
     from connections
     where time >= $since
         and time < $until
-        and (tcp_flags is null or tcp_flags & 2 = 2)
+        and (protocol <> 6 or tcp_flags is null or tcp_flags & 2 = 2)
     group by all
     having denied > 0
         and denied >= $min_packet_share * (denied + allowed)
