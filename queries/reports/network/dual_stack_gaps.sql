@@ -3,7 +3,8 @@
 -- question = "Where is IPv4 accepted and IPv6 rejected, or the other way round, on the same destination and port?"
 -- about = """
 -- The same destination: both addresses belong to the node of one name, else to one network interface. Rejected means at the
--- destination's own interface, or wherever a reject was logged; accepted likewise. A side that was never tried is no gap."""
+-- destination's own interface, or wherever a reject was logged; accepted likewise. A side that was never tried is no
+-- gap. Ports from 32768 on are nobody's, gRPC's 50051 excepted."""
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }
@@ -40,7 +41,7 @@ with seen as (
     where c.time >= $since
         and c.time < $until
         and c.server_port is not null
-        and c.server_port < 32768
+        and (c.server_port < 32768 or c.server_port = 50051)
         and coalesce(c.connection_direction, 'ingress') = 'ingress'
     group by all
 ),
