@@ -22,9 +22,11 @@ from ingest.errors import QueryError
 from queries.header import split_header
 from queries.scans import literal, moment
 from queries.session import Session
-from queries.times import parse_time
+from queries.times import minute_from, minute_of, parse_time
 
 WINDOW = ("since", "until")
+_BEGIN, _END = WINDOW
+"""Names of bounds end so: since and until, baseline_since, before_until, ..."""
 _CASTS = {
     "bigint": int,
     "integer": int,
@@ -51,11 +53,30 @@ class Parameter:
         if given is None:
             return None
         if self.type == "timestamptz":
-            return given if isinstance(given, datetime) else parse_time(str(given), newest)
+            return self._whole(given if isinstance(given, datetime) else parse_time(str(given), newest))
         try:
             return _CASTS[self.type](given)  # type: ignore[no-any-return, operator]
         except (ValueError, KeyError, TypeError):
             raise QueryError(f"parameter {self.name}: {given!r} is not a {self.type}") from None
+
+    def _whole(self, time: datetime) -> datetime:
+        """A window's bound with all of the minute that it lies in; every other time as it is."""
+        if self.name.endswith(_BEGIN):
+            return minute_of(time)
+        return minute_from(time) if self.name.endswith(_END) else time
+
+    @property
+    def in_macro(self) -> str:
+        """What a table macro puts in the parameter's place: the shell gives it as it is."""
+        # What may be NULL needs a type. Beside aggregates DuckDB 1.5.5 does not follow a parameter that is given one.
+        typed = self.name if self.name in WINDOW else f"coalesce({self.name}, null::timestamptz)"
+        if self.name.endswith(_BEGIN):
+            return f"minute_of({typed})"
+        return (
+            f"minute_of({typed} + interval 1 minute - interval 1 microsecond)"
+            if self.name.endswith(_END)
+            else self.name
+        )
 
 
 @dataclass(frozen=True)
@@ -91,6 +112,8 @@ class Report:
     def bind(self, session: Session, given: Mapping[str, object] | None = None) -> dict[str, Value]:
         """Every declared parameter with its value: as given, else its default, else the session's window.
 
+        The bounds of a window are widened to whole minutes.
+
         Raises:
             QueryError: a parameter the report does not have, or a value of another type.
         """
@@ -113,7 +136,7 @@ class Report:
         """The statement that makes the report a table macro, its defaults those of this session."""
         values = self.bind(session)
         declared = ", ".join(f"{name} := {_literal(values[name], self.parameters[name].type)}" for name in values)
-        body = _PARAMETER.sub(r"\1", self.sql).rstrip().rstrip(";")
+        body = _PARAMETER.sub(lambda found: self.parameters[found[1]].in_macro, self.sql).rstrip().rstrip(";")
         # Quoted: `overlaps` is a word of SQL's own.
         return f'create or replace temp macro "{self.name}"({declared}) as table\n{body}'
 

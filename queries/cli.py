@@ -30,8 +30,10 @@ from queries.shell import asked, init_script, run_shell
 app = typer.Typer()
 
 _LAKE = typer.Option(None, "--lake", help="Folder or s3://bucket/prefix of the lake; else the setting.")
-_SINCE = typer.Option(None, "--since", help="Start: 2026-03-10T09:00Z, or -1h for an hour before the newest data.")
-_UNTIL = typer.Option(None, "--until", help="End, exclusive; same forms.")
+_SINCE = typer.Option(
+    None, "--since", help="Start: 2026-03-10T09:00Z, or -1h for an hour before the newest data; with all of its minute."
+)
+_UNTIL = typer.Option(None, "--until", help="End, exclusive; same forms; with all of its minute.")
 _FORMAT = typer.Option(None, "--format", help="table (on a terminal), csv (elsewhere), json or parquet.")
 _OUTPUT = typer.Option(None, "--output", "-o", help="File to write; stdout without one.")
 _LONGEST_HISTORY = 24 * 366 * 10

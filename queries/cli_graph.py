@@ -21,8 +21,10 @@ graph = typer.Typer(help="The call graph as a file: write it, or hold the logs a
 app.add_typer(graph, name="graph")
 
 _LAKE = typer.Option(None, "--lake", help="Folder or s3://bucket/prefix of the lake; else the setting.")
-_SINCE = typer.Option(None, "--since", help="Start: 2026-03-10T09:00Z, or -1h for an hour before the newest data.")
-_UNTIL = typer.Option(None, "--until", help="End, exclusive; same forms.")
+_SINCE = typer.Option(
+    None, "--since", help="Start: 2026-03-10T09:00Z, or -1h for an hour before the newest data; with all of its minute."
+)
+_UNTIL = typer.Option(None, "--until", help="End, exclusive; same forms; with all of its minute.")
 
 
 class Form(StrEnum):

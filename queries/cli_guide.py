@@ -45,9 +45,11 @@ def guide_command(
     context: typer.Context,
     practice: str | None = typer.Argument(None, help="One practice: all of its rows, worst first."),
     since: str | None = typer.Option(
-        None, "--since", help="Start: 2026-03-10T09:00Z, or -1h for an hour before the newest data."
+        None,
+        "--since",
+        help="Start: 2026-03-10T09:00Z, or -1h for an hour before the newest data; with all of its minute.",
     ),
-    until: str | None = typer.Option(None, "--until", help="End, exclusive; same forms."),
+    until: str | None = typer.Option(None, "--until", help="End, exclusive; same forms; with all of its minute."),
     lake: str | None = typer.Option(None, "--lake", help="Folder or s3://bucket/prefix of the lake; else the setting."),
     form: Shape = typer.Option("table", "--format", help="table for people, json or csv for programs."),
     worst: int = typer.Option(3, "--worst", help="Findings shown under each practice; 0 for the lines alone.", min=0),

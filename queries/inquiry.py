@@ -17,6 +17,7 @@ from queries.catalog import Report, nearest
 from queries.completeness import HISTORY, Delivery, Ledger, Window
 from queries.names_file import GivenName
 from queries.session import Session, open_session
+from queries.times import minute_from, minute_of
 
 FOLDER = "evidence"
 _LOOK_BACK = timedelta(hours=1)
@@ -71,11 +72,12 @@ def gather(
         QueryError: a name nobody has, or that several have; the nearest known ones are named.
         LakeError: the lake cannot be read.
     """
+    at = at and minute_from(at)
     with Ledger(lake, at and at - timedelta(minutes=minutes)) as ledger:
         until = at or ledger.complete_until(("lattice_access", "alb_access"), None) or ledger.complete_until((), None)
         if until is None:
             raise QueryError(f"lake {lake.uri} holds no logs yet; run eastwest ingest first")
-        window = Window(until - timedelta(minutes=minutes), until)
+        window = Window(minute_of(until - timedelta(minutes=minutes)), until)
         deliveries = ledger.deliveries(window)
     history = HISTORY.total_seconds() / 3600
     since = window.since - _LOOK_BACK

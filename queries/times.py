@@ -1,4 +1,8 @@
-"""Times as people write them: ISO, now, or counted back from the newest data."""
+"""Times as people write them (ISO, now, or counted back from the newest data), and the whole minutes they lie in.
+
+A window counts whole minutes: rollups know no less, and of requests and packets as much, so no two answers about one
+window contradict each other.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from ingest.errors import QueryError
 
+_MINUTE = timedelta(minutes=1)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -28,3 +33,14 @@ def parse_time(text: str, newest: datetime | None) -> datetime:
     except ValueError:
         raise QueryError(f"time {text!r}: write 2026-03-10T09:00Z, or -1h for an hour before the newest data") from None
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def minute_of(time: datetime) -> datetime:
+    """Start of the minute that the time lies in."""
+    return time.replace(second=0, microsecond=0)
+
+
+def minute_from(time: datetime) -> datetime:
+    """The time itself when it is a whole minute, else start of the next one."""
+    start = minute_of(time)
+    return start if start == time else start + _MINUTE

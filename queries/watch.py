@@ -15,6 +15,7 @@ from queries.completeness import ENOUGH, Ledger, Window, coverage_of
 from queries.findings import SEVERITIES, Verified, offence
 from queries.names_file import GivenName
 from queries.session import Session, open_session
+from queries.times import minute_of
 
 FOLDER = "checks"
 _KEYS = {"severity": str, "about": str, "runbook": str, "reference": str, "sources": list, "key": list}
@@ -101,6 +102,7 @@ def _planned(ledger: Ledger, check: Check, at: datetime | None) -> Planned:
     until = ledger.complete_until(check.sources, at)
     if until is None:
         return Planned(check, None, 0.0)
+    until = minute_of(until)
     window = Window(until - check.window, until)
     # A check about absence finds the very sources that are missing: the rest of the data does not matter to it.
     coverage = coverage_of(ledger.deliveries(window), check.sources) if check.sources else 1.0

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from ingest.lake.declarations import ALB_ACCESS, ALB_CONNECTION, LATTICE_ACCESS, OBJECTS, VPC_FLOW
 from ingest.lake.snapshot import Snapshot
 from queries.scans import literal, moment
+from queries.times import minute_of
 
 LAGS = {
     # AWS: Lattice reaches S3 within 6 minutes; an ALB writes a file every 5 minutes and delivers it soon after; flow
@@ -31,8 +32,9 @@ def newest_data(snapshots: Mapping[str, Snapshot]) -> datetime | None:
 
 
 def oldest_data(snapshots: Mapping[str, Snapshot]) -> datetime | None:
-    """Time of the oldest row of any source; None on an empty lake."""
-    return oldest_of(snapshots, LAGS)
+    """Start of the minute of the oldest row of any source; None on an empty lake."""
+    oldest = oldest_of(snapshots, LAGS)
+    return oldest and minute_of(oldest)
 
 
 def oldest_of(snapshots: Mapping[str, Snapshot], names: Iterable[str]) -> datetime | None:
@@ -43,7 +45,7 @@ def oldest_of(snapshots: Mapping[str, Snapshot], names: Iterable[str]) -> dateti
 
 def next_minute(time: datetime) -> datetime:
     """Start of the minute after `time`."""
-    return time.replace(second=0, microsecond=0) + _MINUTE
+    return minute_of(time) + _MINUTE
 
 
 def complete_until(snapshots: Mapping[str, Snapshot]) -> datetime | None:
@@ -92,7 +94,7 @@ def _watermarks(snapshots: Mapping[str, Snapshot]) -> Iterator[tuple[str, dateti
             continue
         complete = next_minute(end)
         if written is not None:
-            complete = min(complete, (written - lag).replace(second=0, microsecond=0))
+            complete = min(complete, minute_of(written - lag))
         yield source, newest, complete
 
 

@@ -31,7 +31,7 @@ now as (
         n.caller,
         n.callee,
         n.requests
-    from edges(minute_of($since), greatest(minute_of($since), least($until, data_until()))) as n
+    from edges($since, greatest($since, least($until, data_until()))) as n
 ),
 
 earlier as (
@@ -41,7 +41,7 @@ earlier as (
         p.requests,
         p.first_minute,
         p.last_minute
-    from edges($since - to_hours($baseline_hours), minute_of($since)) as p
+    from edges($since - to_hours($baseline_hours), $since) as p
 ),
 
 known as (

@@ -40,13 +40,13 @@ with bounds as (
 
 -- The windows' bounds once more where rows are read: only what is known when a question is planned prunes files.
 present as (
-    from edges(minute_of($since), greatest(least($until, data_until()), minute_of($since)))
+    from edges($since, greatest(least($until, data_until()), $since))
 ),
 
 past as (
     from edges(
-        minute_of(coalesce($before_since::timestamptz, coalesce($before_until::timestamptz, $since) - ($until - $since))),
-        minute_of(least(coalesce($before_until::timestamptz, $since), data_until()))
+        coalesce($before_since::timestamptz, coalesce($before_until::timestamptz, $since) - ($until - $since)),
+        least(coalesce($before_until::timestamptz, $since), data_until())
     )
 ),
 

@@ -27,7 +27,7 @@ with known as (
         k.caller,
         k.callee,
         k.first_minute
-    from edges($since - to_hours($baseline_hours), minute_of($since)) as k
+    from edges($since - to_hours($baseline_hours), $since) as k
 )
 
 select
@@ -42,7 +42,7 @@ select
     n.callee not in (select k.callee from known as k) as new_callee,
     n.caller_principal,
     (epoch($since) - epoch((select min(k.first_minute) from known as k))) / 3600 as known_hours
-from edges(minute_of($since), $until) as n
+from edges($since, $until) as n
 anti join known as k
     on n.caller = k.caller
     and n.callee = k.callee

@@ -1,0 +1,80 @@
+"""A window counts whole minutes, whatever its bounds: reports of rollups and of requests say the same of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ingest.lake.tables import Lake
+from queries import catalog
+from queries.session import open_session
+from queries.times import minute_from, minute_of
+from queries.verdict import judge
+from tests.queries.lake_of import Row, at, denied, lake_of, lattice
+
+HALF = timedelta(seconds=30)
+COUNTS = ("caller", "callee", "requests", "server_errors", "denied")
+ALL = [("orders", "payments", 22, 10, 1)]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """orders -> payments: ten good from 09:00:40, one refused, ten that fail from 09:05:45, one at 09:10."""
+
+    def call(time: datetime, status: int = 200) -> Row:
+        return lattice("orders", "payments", ip="10.0.0.5", target="10.0.0.9", start_time=time, response_code=status)
+
+    rows = [call(at(0) + HALF + timedelta(seconds=10 + number)) for number in range(10)]
+    rows += [denied("orders", "payments", "Service", ip="10.0.0.5", start_time=at(0) + HALF)]
+    rows += [call(at(5) + timedelta(seconds=45), 500) for _ in range(10)]
+    rows += [call(at(10))]
+    return lake_of(tmp_path_factory.mktemp("windows"), {"lattice_access": rows})
+
+
+def counts(lake: Lake, name: str, since: datetime | None, until: datetime | None) -> list[tuple[object, ...]]:
+    """What the report says of the window, given to the report itself."""
+    given = {name: bound for name, bound in (("since", since), ("until", until)) if bound}
+    with open_session(lake) as session:
+        rows = catalog.report(name).run(session, given).to_pylist()
+    return [tuple(row[column] for column in COUNTS) for row in rows]
+
+
+@pytest.mark.parametrize("name", ["call_graph", "edge_health"])
+def test_the_whole_lake_begins_with_its_first_minute(lake: Lake, name: str) -> None:
+    assert counts(lake, name, None, None) == ALL
+
+
+@pytest.mark.parametrize("name", ["call_graph", "edge_health"])
+def test_a_minute_that_a_window_begins_or_ends_in_counts_whole(lake: Lake, name: str) -> None:
+    assert counts(lake, name, at(0) + HALF + timedelta(seconds=5), at(5) + HALF) == [("orders", "payments", 21, 10, 1)]
+    assert counts(lake, name, at(0) + HALF, at(5)) == [("orders", "payments", 11, 0, 1)]
+
+
+def test_no_share_is_more_than_all(lake: Lake) -> None:
+    with open_session(lake) as session:
+        given = {"since": at(0) + HALF, "until": at(0) + HALF + timedelta(seconds=5), "min_wrong": 1}
+        (row,) = catalog.report("edge_health").run(session, given).to_pylist()
+    assert (row["state"], row["share"]) == ("denied", pytest.approx(1 / 11))
+
+
+def test_the_shells_macro_counts_the_same_minutes(lake: Lake) -> None:
+    with open_session(lake) as session:
+        for name in ("call_graph", "edge_health"):
+            session.query(catalog.report(name).macro(session))
+            window = {"since": at(0) + HALF, "until": at(5) + HALF}
+            rows = session.query(f"from {name}(since := $since, until := $until)", window).to_pylist()
+            assert [row["requests"] for row in rows] == [21]
+
+
+def test_a_moment_asked_about_lies_in_the_window(lake: Lake) -> None:
+    verdict = judge(lake, "orders", "payments", at=at(5) + timedelta(seconds=50), minutes=2)
+    assert (verdict.window_start, verdict.window_end) == (at(4), at(6))
+    assert verdict.affected == 10
+
+
+def test_minutes_of_times() -> None:
+    nine = datetime(2026, 3, 10, 9, tzinfo=UTC)
+    assert [minute_of(nine), minute_from(nine)] == [nine, nine]
+    later = nine + timedelta(microseconds=1)
+    assert [minute_of(later), minute_from(later)] == [nine, nine + timedelta(minutes=1)]
