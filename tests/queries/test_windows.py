@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from ingest.lake.declarations import SOURCE_TABLES
 from ingest.lake.tables import Lake
 from queries import catalog
 from queries.session import open_session
 from queries.times import minute_from, minute_of
 from queries.verdict import judge
-from tests.queries.lake_of import Row, at, denied, lake_of, lattice
+from queries.watermarks import LAGS
+from tests.queries.lake_of import ACCOUNT, NETWORK, Row, at, denied, lake_of, lattice
 
 HALF = timedelta(seconds=30)
 COUNTS = ("caller", "callee", "requests", "server_errors", "denied")
@@ -78,3 +81,28 @@ def test_minutes_of_times() -> None:
     assert [minute_of(nine), minute_from(nine)] == [nine, nine]
     later = nine + timedelta(microseconds=1)
     assert [minute_of(later), minute_from(later)] == [nine, nine + timedelta(minutes=1)]
+
+
+def test_a_lake_of_resource_logs_alone_has_a_window(tmp_path: Path) -> None:
+    """And one that ends with them, where requests ended before."""
+    connection = {
+        "service_network_arn": NETWORK,
+        "resource_configuration_arn": f"arn:aws:vpc-lattice:us-east-1:{ACCOUNT}:resourceconfiguration/rcfg-1",
+        "source_vpc_arn": f"arn:aws:ec2:us-east-1:{ACCOUNT}:vpc/vpc-a",
+        "source_ip": "10.0.0.5",
+        "resource_ip": "10.1.0.1",
+        "resource_port": 5432,
+    }
+    given: dict[str, list[Row]] = {
+        "lattice_resource_access": [{**connection, "event_timestamp": at(minute)} for minute in range(60)]
+    }
+    requests: list[Row] = [lattice("orders", "payments", ip="10.0.0.5", start_time=at(minute)) for minute in (20, 30)]
+    for name, more in (("alone", {}), ("both", {"lattice_access": requests})):
+        with open_session(lake_of(tmp_path / name, {**given, **more})) as session:
+            assert session.window() == (at(0), at(60))
+            (row,) = catalog.report("resource_calls").run(session).to_pylist()
+            assert row["connections"] == 60
+
+
+def test_every_source_counts_for_the_window_of_a_lake() -> None:
+    assert set(LAGS) == {table.name for table in SOURCE_TABLES}
