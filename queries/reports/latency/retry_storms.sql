@@ -3,7 +3,7 @@
 -- question = "Which caller repeats failed requests at once, and how much load does it add?"
 -- about = """
 -- A retry: the same caller address, service, method and path within within_seconds after an answer that failed, both in the
--- window. Lattice gives whole seconds, so repeats within one second count as well. A storm: minutes with at least
+-- window. Lattice gives whole seconds, so repeats up to a second before the answer count as well. A storm: minutes with at least
 -- min_retries, less than five minutes apart. Amplification 2 means that every second request was a retry. Refused requests
 -- are counted nowhere."""
 -- history_hours = 24
@@ -35,6 +35,13 @@ with answered as (
         r.path,
         r.time,
         r.outcome in ('server_error', 'no_response') as failed,
+        -- No log says more than a day, whatever a line claims.
+        to_microseconds(coalesce(whole_us(least(greatest(r.latency_ms, 0), 86400000)), 0)) as took,
+        -- Lattice logs when a request began, a load balancer when it was answered.
+        case when r.front_door = 'alb' then r.time - took else r.time end as started,
+        started + took as ended,
+        -- Lattice's time is cut to the second, a load balancer's parts to the millisecond: an answer is as early as that.
+        greatest(ended - case when r.front_door = 'alb' then interval 10 milliseconds else interval 1 second end, started) as known_from,
         r.log_object,
         r.log_line
     from edge_requests as r
@@ -43,28 +50,57 @@ with answered as (
         and r.outcome <> 'denied'
 ),
 
--- In the order of their time, where any failed: most calls never do.
-ordered as (
-    select
-        a.*,
-        max(case when a.failed then a.time end) over (
-            partition by a.caller, a.callee, a.caller_ip, a.method, a.path
-            order by a.time, a.log_object, a.log_line
-            rows between unbounded preceding and 1 preceding
-        ) as failed_before
+called as (
+    select a.*
     from answered as a
     where (a.caller, a.callee) in (select (f.caller, f.callee) from answered as f where f.failed)
 ),
 
+-- Requests as they began, and failed ones as they were answered, where any failed: most calls never do. In the order of
+-- their lines where no time tells them apart, and no request after its own answer.
+events as (
+    select
+        c.*,
+        c.started as happened,
+        false as is_answer
+    from called as c
+    union all
+    select
+        c.*,
+        c.known_from,
+        true
+    from called as c
+    where c.failed
+),
+
+ordered as (
+    select
+        e.*,
+        max(case when e.is_answer then e.ended end) over (
+            partition by e.caller, e.callee, e.caller_ip, e.method, e.path
+            order by e.happened, e.log_object, e.log_line, e.is_answer
+            rows between unbounded preceding and 1 preceding
+        ) as failed_before
+    from events as e
+),
+
+tried as (
+    select
+        o.*,
+        coalesce(o.failed_before >= o.started - to_seconds($within_seconds), false) as is_retry
+    from ordered as o
+    where not o.is_answer
+),
+
 minutes as (
     select
-        o.caller,
-        o.callee,
-        minute_of(o.time) as minute,
+        t.caller,
+        t.callee,
+        minute_of(t.time) as minute,
         count(*) as requests,
-        count(*) filter (o.failed) as failed,
-        count(*) filter (o.failed_before >= o.time - to_seconds($within_seconds)) as retries
-    from ordered as o
+        count(*) filter (t.failed) as failed,
+        count(*) filter (t.is_retry) as retries
+    from tried as t
     group by all
 ),
 
@@ -121,15 +157,15 @@ paths as (
         s.caller,
         s.callee,
         s.began,
-        count(distinct o.caller_ip) as caller_ips,
-        mode(o.path order by o.path) as path
+        count(distinct t.caller_ip) as caller_ips,
+        mode(t.path order by t.path) as path
     from storms as s
-    inner join ordered as o
-        on s.caller = o.caller
-        and s.callee = o.callee
-        and o.time >= s.began
-        and o.time < s.ended
-    where o.failed_before >= o.time - to_seconds($within_seconds)
+    inner join tried as t
+        on s.caller = t.caller
+        and s.callee = t.callee
+        and t.time >= s.began
+        and t.time < s.ended
+    where t.is_retry
     group by all
 ),
 
