@@ -5,7 +5,8 @@
 -- Every target group against the others of its service and front door, over the ten-minute slots in which both answered, so that a bad hour
 -- of the service is nobody's fault. Errors: the difference of shares with Newcombe's interval (Wilson's for each share).
 -- Latency: ratio of geometric means of target time, with the interval of the difference of the logarithms' means. worse or
--- better needs the whole interval on one side; no_evidence also says too few requests."""
+-- better needs the whole interval on one side; mixed is worse in one and better in the other; no_evidence also says too few
+-- requests."""
 -- reference = "https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I"
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
@@ -14,7 +15,7 @@
 -- z = { type = "double", default = 2.5758, about = "width of the intervals: 2.5758 is 99 %" }
 -- min_ratio = { type = "double", default = 1.05, about = "latency ratio that the interval has to clear" }
 -- [columns]
--- verdict = { type = "varchar", about = "worse, better or no_evidence" }
+-- verdict = { type = "varchar", about = "worse, mixed, no_evidence or better" }
 -- callee = { type = "varchar", about = "display name of the service" }
 -- target_group = { type = "varchar", about = "the target group that is judged" }
 -- share = { type = "double", about = "of the requests of these slots, 0 to 1" }
@@ -28,7 +29,7 @@
 -- latency_ratio = { type = "double", about = "geometric mean of target time / the others'" }
 -- latency_low = { type = "double", about = "lower end of its interval; NULL with fewer than two timed requests" }
 -- latency_high = { type = "double", about = "upper end" }
--- because = { type = "varchar", about = "errors, latency, both; NULL without evidence" }
+-- because = { type = "varchar", about = "errors, latency or both (of mixed: one against the other); NULL without evidence" }
 -- first_seen = { type = "timestamp with time zone", about = "first of its requests" }
 -- last_seen = { type = "timestamp with time zone", about = "last of its requests" }
 -- ---
@@ -145,7 +146,8 @@ judged as (
 
 select
     case
-        when j.more_errors or (j.slower and not j.fewer_errors) then 'worse'
+        when (j.more_errors and j.faster) or (j.fewer_errors and j.slower) then 'mixed'
+        when j.more_errors or j.slower then 'worse'
         when j.fewer_errors or j.faster then 'better'
         else 'no_evidence'
     end as verdict,
@@ -163,7 +165,7 @@ select
     j.ratio_low as latency_low,
     j.ratio_high as latency_high,
     case
-        when (j.more_errors and j.slower) or (j.fewer_errors and j.faster) then 'both'
+        when (j.more_errors or j.fewer_errors) and (j.slower or j.faster) then 'both'
         when j.more_errors or j.fewer_errors then 'errors'
         when j.slower or j.faster then 'latency'
     end as because,
@@ -171,7 +173,7 @@ select
     j.last_seen
 from judged as j
 order by
-    array_position(['worse', 'no_evidence', 'better'], verdict),
+    array_position(['worse', 'mixed', 'no_evidence', 'better'], verdict),
     j.p1 - j.p2 desc,
     j.callee,
     j.target_group
