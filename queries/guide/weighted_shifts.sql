@@ -41,6 +41,7 @@
 -- shifts = { type = "bigint", about = "steps in which a share moved" }
 -- first_shift = { type = "timestamp with time zone", about = "start of the first of them" }
 -- failing_target = { type = "varchar", about = "the target group that failed after it gained traffic", wide = true }
+-- failing_shift = { type = "timestamp with time zone", about = "start of the step in which it gained that traffic" }
 -- failed_after = { type = "double", about = "its failed share in the time after the shift, 0 to 1" }
 -- failed_elsewhere = { type = "double", about = "failed share of the others then, and of all in as long before, 0 to 1" }
 -- unchecked = { type = "varchar[]", about = "target groups without a health check in the window", wide = true }
@@ -83,9 +84,16 @@ failing as (
     select
         a.shifted_at,
         a.callee,
-        arg_max(a.target, (a.failed / a.n, a.target)) as target,
-        max(a.failed / a.n) as failed_after,
-        arg_max(a.other_failed / nullif(a.other_n, 0), (a.failed / a.n, a.target)) as failed_elsewhere
+        -- Of shifts that were as bad the first.
+        arg_min(
+            {
+                'target': a.target,
+                'shift': a.step,
+                'failed_after': a.failed / a.n,
+                'failed_elsewhere': a.other_failed / nullif(a.other_n, 0)
+            },
+            (-a.failed / a.n, a.step, a.target)
+        ) as worst
     from after_shifts as a
     where a.failed >= 5
         and a.failed / a.n - coalesce(a.other_failed / nullif(a.other_n, 0), 0) > 3 * sqrt(
@@ -135,12 +143,13 @@ judged as (
         o.targets,
         coalesce(o.shifts, 0) as shifts,
         o.first_shift,
-        f.target,
-        f.failed_after,
-        f.failed_elsewhere,
+        f.worst.target as target,
+        f.worst.shift as shift,
+        f.worst.failed_after as failed_after,
+        f.worst.failed_elsewhere as failed_elsewhere,
         coalesce(c.unchecked, []) as unchecked,
         case
-            when f.target is not null then 'errors_after_shift'
+            when f.worst is not null then 'errors_after_shift'
             when o.shifted_at = 'dns' then 'several_front_doors'
             when len(c.unchecked) > 0 then 'no_health_checks'
         end as reason
@@ -162,7 +171,7 @@ select
     practice_verdict(case when j.reason is null then 1 else 0 end, 1, $followed_from, $partly_from) as verdict,
     case j.reason
         when 'errors_after_shift' then percent_text(j.failed_after) || ' failed at ' || split_part(j.target, '/', 2) || ' after the shift at '
-            || strftime(j.first_shift, '%H:%M') || 'Z, ' || percent_text(coalesce(j.failed_elsewhere, 0)) || ' elsewhere'
+            || strftime(j.shift, '%H:%M') || 'Z, ' || percent_text(coalesce(j.failed_elsewhere, 0)) || ' elsewhere'
         when 'several_front_doors' then j.targets || ' front doors serve this host: it is shared out in DNS'
             || case when j.shifts > 0 then ', and shifted there ' || j.shifts || ' times' else '' end
         when 'no_health_checks' then 'no health check of ' || len(j.unchecked) || ' target groups'
@@ -172,6 +181,7 @@ select
     j.shifts,
     j.first_shift,
     j.target as failing_target,
+    j.shift as failing_shift,
     j.failed_after,
     j.failed_elsewhere,
     j.unchecked
