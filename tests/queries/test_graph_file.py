@@ -74,6 +74,26 @@ def test_any_names_come_back(edges: list[Edge], tmp_path_factory: pytest.TempPat
     assert len(json.loads(as_json(edges))) == len(edges)
 
 
+@given(exported=NAME, other=NAME)
+def test_no_other_name_fits_an_exported_one(
+    exported: str, other: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = tmp_path_factory.mktemp("graph") / "graph.toml"
+    file.write_text(as_toml([Edge(exported, "ledger")]), encoding="utf-8", newline="")
+    assert read_graph(file).fits(Edge(other, "ledger")) is (other == exported)
+
+
+@pytest.mark.parametrize("stranger", ["rogue.corp", "[*].corp", "*.corp.evil"])
+def test_a_callers_name_is_no_glob(tmp_path: Path, stranger: str) -> None:
+    """A certificate may be for *.corp."""
+    file = tmp_path / "graph.toml"
+    file.write_text(as_toml([Edge("*.corp", "ledger"), Edge("[a]?", "ledger")]))
+    expected = read_graph(file)
+    assert expected.fits(Edge("*.corp", "ledger"))
+    assert expected.fits(Edge("[a]?", "ledger"))
+    assert not expected.fits(Edge(stranger, "ledger"))
+
+
 def test_dot_quotes_hostile_names() -> None:
     assert r'"a\"];x\\\n" -> "b"' in as_dot([Edge('a"];x\\\n', "b")])
 
