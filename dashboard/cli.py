@@ -68,7 +68,10 @@ def dashboard_command(
     _refuse_what_others_can_reach(address, behind_proxy)
     _refuse_a_taken_port(address, port)
     invocation = context.obj
-    invocation.lake(lake)  # a lake that cannot be named is an error now, not on the first page
+    target = invocation.lake(lake)  # a lake that cannot be named is an error now, not on the first page
+    # It may be made while the page is open, which then shows it. To ask S3 could hold up the server.
+    if target.is_local and not target.exists():
+        print(f"lake {target.uri}: there is none yet", file=sys.stderr)
     from dashboard import data
     from queries.names_file import read_names
     from queries.session import Session, open_session

@@ -84,11 +84,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class View:
-    """What is known of a window now: a picture, whether another one is being made, and why the last one was not."""
+    """What is known of a window now: a picture, whether another one is being made, and why the last one was not.
+
+    `lake`: where it lies, of one without data.
+    """
 
     picture: Picture
     is_coming: bool = False
     trouble: str | None = None
+    lake: str = ""
 
 
 @dataclass
@@ -121,14 +125,15 @@ class _Lake:
     def view(self, window: str) -> View:
         with self._lock:
             known = self._known.get(window)
-            is_empty = self._follow().data_until() is None
+            follower = self._follow()
+            is_empty = follower.data_until() is None
             if self._unreachable is not None:
                 if known is None:
                     raise self._unreachable
                 return self._view_of(known)
             if is_empty:
                 self._known.clear()
-                return View(Picture())
+                return View(Picture(), lake=follower.lake.uri)
         if known is None:
             return self._first_view(window)
         with self._lock:

@@ -43,7 +43,7 @@ def status_command(
     delivers did not.
     """
     invocation: Invocation = context.obj
-    target = invocation.lake(lake)
+    target = invocation.existing_lake(lake)
     window = None if within == "all" else parse_span(within, "--within")
     found = lake_status.deliveries(target, window, invocation.settings.memory_limit)
     tables = [asdict(row) for row in lake_status.tables(target, datetime.now(UTC))]
@@ -61,7 +61,7 @@ def status_command(
 @lake_app.command("status")
 def lake_status_command(context: typer.Context, lake: str | None = _LAKE, form: Shape = _FORMAT) -> None:
     """Rows, files and bytes of every table, days to compact, bytes to vacuum, objects in its guards."""
-    target = context.obj.lake(lake)
+    target = context.obj.existing_lake(lake)
     _print([asdict(row) for row in lake_status.tables(target, datetime.now(UTC))], form, "empty")
 
 
@@ -78,7 +78,7 @@ def compact_command(
     A day to which others keep adding is left for the next run. Run it hourly or daily.
     """
     invocation: Invocation = context.obj
-    target, quiet, now = invocation.lake(lake), parse_span(settled, "--settled"), datetime.now(UTC)
+    target, quiet, now = invocation.existing_lake(lake), parse_span(settled, "--settled"), datetime.now(UTC)
     done: list[Row] = []
     for chosen in _chosen(table, compaction.COMPACTED):
         for day in compaction.due(target, chosen, now, quiet):
@@ -109,7 +109,7 @@ def expire_command(
 
     The ledger stays unless told, so that what expired does not come back.
     """
-    target, today = context.obj.lake(lake), datetime.now(UTC).date()
+    target, today = context.obj.existing_lake(lake), datetime.now(UTC).date()
     ages = dict.fromkeys((*SOURCE_TABLES, REJECTS), older_than)
     ages |= dict.fromkeys(ROLLUPS, rollups_older_than or older_than)
     if objects_older_than:
@@ -132,7 +132,7 @@ def vacuum_command(
     form: Shape = _FORMAT,
 ) -> None:
     """Remove files that no version needs any more, and old entries of the Delta logs."""
-    target, kept = context.obj.lake(lake), parse_span(keep, "--keep")
+    target, kept = context.obj.existing_lake(lake), parse_span(keep, "--keep")
     chosen = _chosen(table, tuple(TABLES.values()))
     _print([asdict(retention.vacuum(target, one, kept, force=force, dry_run=dry_run)) for one in chosen], form)
 
@@ -145,7 +145,7 @@ def verify_command(context: typer.Context, lake: str | None = _LAKE, form: Shape
     unfinished.
     """
     invocation: Invocation = context.obj
-    target = invocation.lake(lake)
+    target = invocation.existing_lake(lake)
     found = [asdict(difference) for difference in verification.verify(target, invocation.settings.memory_limit)]
     _print(found, form, "no differences")
     if found:
@@ -162,7 +162,7 @@ def rebuild_command(
     form: Shape = _FORMAT,
 ) -> None:
     """Count a rollup's days again from the source tables and replace them; ingest may go on meanwhile."""
-    target: Lake = context.obj.lake(lake)
+    target: Lake = context.obj.existing_lake(lake)
     only = _date(day)
     done: list[Row] = []
     for rollup in _chosen([] if name == "all" else [name], ROLLUPS):

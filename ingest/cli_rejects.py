@@ -44,7 +44,7 @@ def rejects_command(
         return
     invocation: Invocation = context.obj
     begin = parse_time(since, datetime.now(UTC))
-    found = rejects(invocation.lake(lake), by, begin, limit, invocation.settings.memory_limit).to_pylist()
+    found = rejects(invocation.existing_lake(lake), by, begin, limit, invocation.settings.memory_limit).to_pylist()
     if form is Shape.JSON:
         print_json(found)
     else:
@@ -72,7 +72,7 @@ def replay_command(
     settings = invocation.settings
     if reason is not None and reason not in set(Reason):
         raise SettingsError(f"--reason {reason}: there is no such reason. {nearest(reason, [str(r) for r in Reason])}")
-    target = invocation.lake(lake)
+    target = invocation.existing_lake(lake)
     known = objects_with_rejects(target, reason, uri, settings.memory_limit)
     if not known:
         typer.echo("No object has such rejects: nothing to do", err=True)

@@ -14,7 +14,8 @@ def print_summary(total: Summary, lake: Lake) -> None:
     """Print rows by table, rejects, what rules did, and the rate."""
     console = Console(highlight=False)
     if not total.objects and not total.failed:
-        console.print(f"Nothing new: every listed object is in the lake {escape(lake.uri)}", soft_wrap=True)
+        said = f"every listed object is in the lake {escape(lake.uri)}" if total.listed else "no log object was found"
+        console.print(f"Nothing new: {said}", soft_wrap=True)
         return
     table = RichTable("table", "rows")
     table.columns[1].justify = "right"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.errors import SettingsError
+from ingest.errors import LakeError, SettingsError
 from ingest.lake.tables import Lake
 from ingest.settings import Settings
 
@@ -32,6 +32,16 @@ class Invocation:
         if not where.startswith("s3://"):
             return Lake(where)
         return Lake(where, self.storage_options(where, self.settings), self._copies() if copied else None)
+
+    def existing_lake(self, uri: str | None = None, *, copied: bool = True) -> Lake:
+        """The same for a command that has nothing to say where there is no lake: that is a LakeError."""
+        found = self.lake(uri, copied=copied)
+        if not found.exists():
+            raise LakeError(
+                f"lake {found.uri}: there is none; name another with --lake, or make it: eastwest ingest SOURCE --lake "
+                + found.uri
+            )
+        return found
 
     def _copies(self) -> Path | None:
         if not self.settings.copies:

@@ -56,7 +56,7 @@ def _session(
     if history is None:
         history = report.history_hours if report else 0
     return open_session(
-        invocation.lake(lake, copied=copied),
+        invocation.existing_lake(lake, copied=copied),
         since,
         until,
         history_hours=history,

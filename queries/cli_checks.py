@@ -60,7 +60,7 @@ def check_command(
     or above --fail-on is open.
     """
     invocation: Invocation = context.obj
-    target = invocation.lake(lake)
+    target = invocation.existing_lake(lake)
     chosen = watch.checks(check)
     planned = watch.plan(target, chosen, parse_time(at, None) if at else None)
     for item in planned:
@@ -145,7 +145,7 @@ def why_command(
     if at is not None and at.startswith("-"):
         raise QueryError(f"--at {at}: write an ISO time such as 2026-03-10T11:30Z")
     found = verdict.judge(
-        invocation.lake(lake),
+        invocation.existing_lake(lake),
         caller,
         callee,
         at=parse_time(at, None) if at else None,

@@ -42,7 +42,7 @@ def _edges(context: typer.Context, lake: str | None, since: str | None, until: s
     invocation: Invocation = context.obj
     options = {"memory_limit": invocation.settings.memory_limit}
     names = read_names(invocation.settings.names)
-    with open_session(invocation.lake(lake), since, until, options=options, names=names) as session:
+    with open_session(invocation.existing_lake(lake), since, until, options=options, names=names) as session:
         rows = catalog.report("call_graph").run(session).to_pylist()
     return [Edge(row["caller"], row["callee"], row["requests"], row["denied"], row["state"]) for row in rows]
 

@@ -70,7 +70,7 @@ def guide_command(
     if given and not practice:
         raise QueryError("--param goes with one practice: eastwest guide PRACTICE --param key=value")
     table = read_prices(prices or invocation.settings.prices)
-    target = invocation.lake(lake)
+    target = invocation.existing_lake(lake)
     options = {"memory_limit": invocation.settings.memory_limit}
     names = read_names(invocation.settings.names)
     with scorecard.open_for(target, chosen, since, until, options, names) as session:

@@ -7,6 +7,7 @@ which a caller could place an image that makes the reader's browser call somewhe
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -43,7 +44,7 @@ def show() -> None:
         return
     picture = view.picture
     if picture.until is None:
-        _write_empty()
+        _write_empty(view.lake)
         return
     with freshness:
         st.caption(_freshness(picture.until, len(picture.sources.rows)), width="content")
@@ -95,11 +96,14 @@ def _choose(label: str, options: Sequence[str], default: str, key: str) -> str:
     return choice or default
 
 
-def _write_empty() -> None:
-    st.info("No data yet. Read logs into this lake, then reload:")
+def _write_empty(lake: str) -> None:
+    st.info("No data yet in the lake that this page shows. Read logs into it, then reload:")
+    where = visible(shlex.quote(lake))
     st.code(
-        "eastwest ingest sample_logs --lake LAKE              # the sample\n"
-        "eastwest ingest s3://BUCKET/AWSLogs/ --lake LAKE     # your own, the last 24 hours",
+        "# the sample\n"
+        f"eastwest ingest sample_logs --lake {where}\n"
+        "# your own, the last 24 hours\n"
+        f"eastwest ingest s3://BUCKET/AWSLogs/ --lake {where}",
         language="shell",
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import obstore
 import pyarrow as pa
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from ingest.answers import whole
@@ -43,6 +44,19 @@ def open_store(uri: str, storage: Mapping[str, str] | None) -> ObjectStore:
     options.pop("conditional_put", None)
     options.pop("aws_conditional_put", None)
     return S3Store.from_url(uri, config=options, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
+
+
+def folders(uri: str, storage: Mapping[str, str] | None) -> set[str]:
+    """Names of the folders right below `uri`; none where it is not there. LakeError when it cannot be listed."""
+    try:
+        if not is_remote(uri):
+            return {entry.name for entry in Path(uri).iterdir() if entry.is_dir()}
+        listed = whole(lambda: obstore.list_with_delimiter(open_store(uri, storage)))
+        return {path.rstrip("/").rpartition("/")[2] for path in listed["common_prefixes"]}
+    except FileNotFoundError:
+        return set()
+    except (OSError, BaseError) as error:
+        raise LakeError(f"lake {uri}: cannot be listed: {error}") from error
 
 
 def fetch(store: ObjectStore, path: str) -> pa.Buffer:

@@ -26,13 +26,13 @@ from ingest.answers import whole
 from ingest.errors import LakeError
 from ingest.lake import checkpoints, files, guards
 from ingest.lake.conflicts import NOTHING_ELSE, insist
-from ingest.lake.declarations import OBJECTS
+from ingest.lake.declarations import OBJECTS, TABLES
 from ingest.lake.handles import Handles
 from ingest.lake.renewal import KEPT
 from ingest.lake.schema import Table
 from ingest.lake.seeding import seed
 from ingest.lake.snapshot import Snapshot, snapshot_of
-from ingest.lake.store import is_remote, normalise, open_store
+from ingest.lake.store import folders, is_remote, normalise, open_store
 from ingest.lake.unit import Claim, Unit
 
 _CONFIGURATION = {
@@ -83,6 +83,10 @@ class Lake:
     def is_local(self) -> bool:
         """Whether it lies in a folder of this machine."""
         return not is_remote(self.uri)
+
+    def exists(self) -> bool:
+        """Whether any table of it was ever written."""
+        return not TABLES.keys().isdisjoint(folders(self.uri, self.storage))
 
     def table_uri(self, table: Table) -> str:
         """Where the table lies."""

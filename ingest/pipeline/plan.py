@@ -33,10 +33,20 @@ class Found(NamedTuple):
     asked: float
 
 
-def new_objects(source: Source, lake: Lake, since: datetime | None, until: datetime | None) -> Iterator[Found]:
-    """Listed objects of the window that are not in the lake yet, in the order of their keys, in chunks."""
+def new_objects(
+    source: Source,
+    lake: Lake,
+    since: datetime | None,
+    until: datetime | None,
+    on_listed: Callable[[int], None] = lambda _: None,
+) -> Iterator[Found]:
+    """Listed objects of the window that are not in the lake yet, in the order of their keys, in chunks.
+
+    `on_listed` is told how many were listed, new or not.
+    """
     reading = ledger.prepare(lake)
     for listed in _gather(source.list(since, until), lambda: not reading.is_alive()):
+        on_listed(len(listed))
         found = unknown(lake, listed)
         if found.objects:
             yield found

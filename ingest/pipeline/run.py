@@ -42,7 +42,7 @@ class Summary:
 
     `overtaken` names objects that another process began to replace meanwhile, with this or another version: they are
     left to it, and are new to the next run if it did not finish. `rules` counts what each drop and redaction rule
-    touched, by its key and table.
+    touched, by its key and table. `listed`: objects that the source has in the window, new or not.
     """
 
     objects: int = 0
@@ -55,6 +55,7 @@ class Summary:
     failed: list[tuple[str, str]] = field(default_factory=list)
     overtaken: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    listed: int = 0
 
     def add(self, other: Summary) -> None:
         """Count another run's or batch's results in."""
@@ -68,6 +69,7 @@ class Summary:
         self.failed += other.failed
         self.overtaken += other.overtaken
         self.seconds += other.seconds
+        self.listed += other.listed
 
 
 class Progress(Protocol):
@@ -110,9 +112,12 @@ def ingest(
     total = Summary()
     stopping = stop or Event()
 
+    def listed(count: int) -> None:
+        total.listed += count
+
     def counted() -> Iterator[Found]:
         try:
-            for chunk in new_objects(source, lake, since, until):
+            for chunk in new_objects(source, lake, since, until, listed):
                 progress.found(len(chunk.objects), sum(item.size for item in chunk.objects))
                 yield chunk
         except SourceError as error:

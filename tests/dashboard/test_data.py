@@ -173,7 +173,7 @@ def test_a_lake_that_was_emptied_and_filled_again_is_seen_as_it_is(
     watch(hostile_lake(tmp_path))
     first = data.view("1h")
     (tmp_path / "lake").rename(tmp_path / "away")
-    assert data.view("1h") == data.View(data.Picture())
+    assert data.view("1h").picture == data.Picture()
     lakes.ingested(tmp_path / "logs", tmp_path / "lake")
     again = data.view("1h")
     data.forget()
@@ -204,7 +204,7 @@ def test_the_statement_shown_gives_the_rows_shown(sample_lake: Lake) -> None:
 
 def test_an_empty_lake_is_an_empty_picture(empty_lake: Lake) -> None:
     watch(empty_lake)
-    assert data.view("1h") == data.View(data.Picture())
+    assert data.view("1h").picture == data.Picture()
     data.forget()
 
 

@@ -167,7 +167,7 @@ def test_a_week_that_cannot_be_read_leaves_the_day_and_says_why(tmp_path: Path) 
 def test_an_empty_lake_says_what_to_do(empty_lake: Lake) -> None:
     app = page(empty_lake)
     assert "No data yet" in app.info[0].value
-    assert "eastwest ingest" in app.code[0].value
+    assert f"eastwest ingest sample_logs --lake {empty_lake.uri}\n" in app.code[0].value
     assert not app.error
 
 

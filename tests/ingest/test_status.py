@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+import eastwest
 from ingest.cli_lake import parse_span
 from ingest.errors import LakeError, SettingsError
+from ingest.lake.declarations import OBJECTS
 from ingest.lake.tables import Lake
+from ingest.sources.s3_access import storage_options
 from ingest.terminal import message, visible
 from tests import lakes
 from tests.ingest import small_logs
@@ -25,13 +29,67 @@ def status(lake: str, *options: str, **environment: str) -> Any:
 
 
 def test_an_empty_lake_has_nothing_to_say(tmp_path: Path) -> None:
-    found = status(str(tmp_path / "none"))
-    assert {key: found[key] for key in ("sources", "gaps", "skipped", "rejects", "unknown_fields", "tables")} == {
-        key: [] for key in ("sources", "gaps", "skipped", "rejects", "unknown_fields", "tables")
-    }
+    lake = Lake(str(tmp_path / "lake"))
+    lake.create(OBJECTS)
+    found = status(lake.uri)
+    keys = ("sources", "gaps", "skipped", "rejects", "unknown_fields")
+    assert {key: found[key] for key in keys} == {key: [] for key in keys}
     for command in (["compact"], ["expire", "--older-than", "1d"], ["vacuum"], ["verify"], ["status"]):
-        done = lakes.run("lake", *command, "--lake", str(tmp_path / "none"), "--format", "json")
+        done = lakes.run("lake", *command, "--lake", lake.uri, "--format", "json")
         assert done.returncode == 0, (command, done.stderr)
+
+
+COMMANDS = [
+    ["status"],
+    ["lake", "compact"],
+    ["lake", "expire", "--older-than", "1d"],
+    ["lake", "vacuum"],
+    ["lake", "verify"],
+    ["lake", "status"],
+    ["lake", "rebuild-rollup", "all"],
+    ["rejects"],
+    ["rejects", "replay"],
+    ["query", "call_graph"],
+    ["sql", "select 1"],
+    ["shell", "--print-init"],
+    ["graph", "export"],
+    ["guide"],
+    ["check"],
+    ["why", "orders", "payments"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_lake_that_does_not_exist_is_an_error_and_is_not_made(tmp_path: Path, command: list[str]) -> None:
+    where = tmp_path / "none"
+    outer = CliRunner().invoke(eastwest.app, [*command, "--lake", str(where)])
+    assert isinstance(outer.exception, LakeError)
+    assert str(outer.exception).startswith(f"lake {where}: there is none")
+    assert outer.stdout == ""
+    assert not where.exists()
+
+
+def test_a_folder_of_other_things_is_no_lake(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    assert not Lake(str(tmp_path)).exists()
+    Lake(str(tmp_path)).create(OBJECTS)
+    assert Lake(str(tmp_path)).exists()
+
+
+def test_a_lake_in_s3_exists_once_it_is_written(moto_s3: S3Server) -> None:
+    bucket = moto_s3.bucket("lake").uri
+    storage = storage_options(bucket, moto_s3.settings())
+    lake = Lake(f"{bucket}deep/lake", storage)
+    assert not lake.exists()
+    lake.create(OBJECTS)
+    assert lake.exists()
+    assert not Lake(f"{bucket}deep", storage).exists()
+
+
+def test_a_folder_without_logs_is_not_called_read(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    done = lakes.run("ingest", str(tmp_path / "logs"), "--lake", str(tmp_path / "lake"))
+    assert (done.returncode, done.stdout) == (0, "Nothing new: no log object was found\n")
 
 
 def test_sources_say_how_fresh_and_how_late_they_are(tmp_path: Path) -> None:
@@ -159,6 +217,7 @@ def test_a_lake_on_s3_is_compacted_verified_and_known(moto_s3: S3Server, tmp_pat
     ],
 )
 def test_a_wrong_argument_is_named(arguments: list[str], named: str, tmp_path: Path) -> None:
+    Lake(str(tmp_path)).create(OBJECTS)
     done = lakes.run(*arguments, "--lake", str(tmp_path))
     assert done.returncode == 2
     assert named in done.stderr

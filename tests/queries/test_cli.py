@@ -11,6 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import eastwest
+from ingest.lake.declarations import OBJECTS
+from ingest.lake.tables import Lake
 from queries import cli
 from tests.queries.lake_of import NINE, Row, at, denied, lake_of, lattice
 from tests.queries.test_completeness import flows
@@ -48,6 +50,7 @@ def test_complete_data_is_said_to_be_complete(tmp_path: Path) -> None:
 
 
 def test_an_empty_lake_says_what_to_do(tmp_path: Path) -> None:
+    Lake(str(tmp_path)).create(OBJECTS)
     result = run(tmp_path, "call_graph")
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) == 1

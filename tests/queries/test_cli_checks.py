@@ -12,6 +12,8 @@ from typer.testing import CliRunner, Result
 
 from ingest.errors import QueryError
 from ingest.invocation import Invocation
+from ingest.lake.declarations import OBJECTS
+from ingest.lake.tables import Lake
 from ingest.settings import Settings
 from queries import findings
 from queries.cli_checks import app
@@ -82,6 +84,7 @@ def test_fail_on_and_no_write(lake: Path) -> None:
 
 
 def test_an_empty_lake_has_nothing_to_say(tmp_path: Path) -> None:
+    Lake(str(tmp_path)).create(OBJECTS)
     result = run(tmp_path, "check")
     assert (result.exit_code, result.stdout) == (0, "No open findings.\n")
     assert result.stderr.count("not run: the lake has no data for it") == 5
