@@ -19,6 +19,7 @@ from ingest.invocation import Invocation
 from ingest.lake.tables import Lake
 from ingest.terminal import visible
 from queries import catalog
+from queries.asked_window import insist_on_order, judge_window
 from queries.catalog import WINDOW
 from queries.completeness import Ledger, Window, completeness_of
 from queries.names_file import read_names
@@ -55,7 +56,7 @@ def _session(
     invocation: Invocation = context.obj
     if history is None:
         history = report.history_hours if report else 0
-    return open_session(
+    session = open_session(
         invocation.existing_lake(lake, copied=copied),
         since,
         until,
@@ -64,6 +65,8 @@ def _session(
         options={"memory_limit": invocation.settings.memory_limit},
         names=read_names(invocation.settings.names),
     )
+    judge_window(session)
+    return session
 
 
 def _prices(context: typer.Context) -> Prices:
@@ -114,9 +117,11 @@ def query_command(
         _said_when_slow(hint if looks_back > _SHORT_HISTORY else "still reading"),
         _session(context, lake, since, until, report, history=history) as session,
     ):
-        rows = report.run(session, given)
         values = report.bind(session, given)
         since_, until_ = (values.get(name, bound) for name, bound in zip(WINDOW, session.window(), strict=True))
+        if given.keys() & set(WINDOW):
+            insist_on_order(*(time if isinstance(time, datetime) else None for time in (since_, until_)))
+        rows = report.run(session, given)
     if isinstance(since_, datetime) and isinstance(until_, datetime):
         _print_completeness(context.obj.lake(lake), Window(since_, until_))
         if history is not None and history < report.history_hours:
@@ -129,10 +134,17 @@ def query_command(
 def _print_completeness(lake: Lake, window: Window) -> None:
     """Say on stderr which window the rows are of and how much of its data is there."""
     with Ledger(lake, window.since) as ledger:
-        said = f"{window}; data {completeness_of(ledger.deliveries(window))}"
+        said = f"{window}; data {completeness_of(ledger.deliveries(window))}{_begins(ledger, window)}"
     if ledger.is_empty:
         said = f"lake {lake.uri} holds no logs yet; run eastwest ingest SOURCE first"
     _say(said)
+
+
+def _begins(ledger: Ledger, window: Window) -> str:
+    """From when on there is data of a window that begins before it: what was due is reckoned from there."""
+    found = ledger.connection.execute("select time_bucket(interval 5 minutes, min(min_time)) from objects").fetchone()
+    first = found[0] if found else None
+    return f"; it begins at {first:%Y-%m-%d %H:%M}Z" if first and window.since < first < window.until else ""
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from ingest.errors import QueryError
 from ingest.invocation import Invocation
 from ingest.terminal import visible
 from queries import catalog
+from queries.asked_window import judge_window
 from queries.graph_file import Edge, as_dot, as_json, as_toml, read_graph
 from queries.names_file import read_names
 from queries.session import open_session
@@ -43,6 +44,7 @@ def _edges(context: typer.Context, lake: str | None, since: str | None, until: s
     options = {"memory_limit": invocation.settings.memory_limit}
     names = read_names(invocation.settings.names)
     with open_session(invocation.existing_lake(lake), since, until, options=options, names=names) as session:
+        judge_window(session)
         rows = catalog.report("call_graph").run(session).to_pylist()
     return [Edge(row["caller"], row["callee"], row["requests"], row["denied"], row["state"]) for row in rows]
 

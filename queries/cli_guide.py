@@ -18,6 +18,7 @@ from ingest.errors import QueryError
 from ingest.invocation import Invocation
 from ingest.terminal import visible
 from queries import scorecard
+from queries.asked_window import judge_window
 from queries.completeness import ENOUGH, completeness_of
 from queries.names_file import read_names
 from queries.output import Format, write
@@ -74,6 +75,7 @@ def guide_command(
     options = {"memory_limit": invocation.settings.memory_limit}
     names = read_names(invocation.settings.names)
     with scorecard.open_for(target, chosen, since, until, options, names) as session:
+        judge_window(session)
         if practice:
             rows, values = scorecard.rows_of(session, chosen[0], table, given)
             window, deliveries = scorecard.delivered(target, session)

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import eastwest
+from ingest.errors import QueryError
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.tables import Lake
 from queries import cli
@@ -55,6 +56,59 @@ def test_an_empty_lake_says_what_to_do(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) == 1
     assert "holds no logs yet; run eastwest ingest SOURCE first" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "since", "until"),
+    [
+        (["query", "call_graph"], "2026-03-10T10:00Z", "2026-03-10T09:00Z"),
+        (["sql", "from requests"], "2026-03-10T10:00Z", "2026-03-10T10:00Z"),
+        (["graph", "export"], "-1h", "2026-03-10T07:00Z"),
+        (["guide"], "2026-03-10T10:00Z", "2026-03-10T09:00Z"),
+    ],
+)
+def test_a_window_that_ends_before_it_begins_is_an_error(
+    tmp_path: Path, command: list[str], since: str, until: str
+) -> None:
+    lake_of(tmp_path, {"objects": lattice_objects(at(0, hour=8), TEN), "lattice_access": called()})
+    arguments = [*command, "--since", since, "--until", until, "--lake", str(tmp_path)]
+    result = CliRunner().invoke(eastwest.app, arguments)
+    assert isinstance(result.exception, QueryError)
+    assert "is not before --until 2026-03-10 " in str(result.exception)
+    assert result.stdout == ""
+
+
+def test_so_is_one_of_parameters(tmp_path: Path) -> None:
+    lake_of(tmp_path, {"lattice_access": called()})
+    result = run(tmp_path, "call_graph", "-p", "since=2026-03-10T10:00Z", "-p", "until=2026-03-10T09:00Z")
+    assert isinstance(result.exception, QueryError)
+
+
+@pytest.mark.parametrize(
+    ("command", "window"),
+    [
+        (["query", "call_graph"], ["--since", "2025-01-01", "--until", "2025-01-02"]),
+        (["sql", "from requests"], ["--since", "2027-01-01"]),
+        (["graph", "export"], ["--until", "2026-03-10T08:00Z"]),
+        (["guide"], ["--since", "2025-01-01", "--until", "2025-01-02"]),
+    ],
+)
+def test_a_window_without_data_names_the_window_that_has_some(
+    tmp_path: Path, command: list[str], window: list[str]
+) -> None:
+    lake_of(tmp_path, {"objects": lattice_objects(NINE, TEN), "lattice_access": called()})
+    result = CliRunner().invoke(eastwest.app, [*command, *window, "--lake", str(tmp_path)])
+    assert result.exit_code == 0
+    said = "nothing of this window: the lake has data from 2026-03-10 09:00Z to 2026-03-10 09:59Z"
+    assert said in result.stderr.splitlines()
+    assert said not in CliRunner().invoke(eastwest.app, [*command, "--lake", str(tmp_path)]).stderr
+
+
+def test_a_window_that_begins_before_the_data_says_where_that_begins(tmp_path: Path) -> None:
+    lake_of(tmp_path, {"objects": lattice_objects(NINE, TEN), "lattice_access": called()})
+    ninety = run(tmp_path, "call_graph", "--since", "2025-12-10", "--until", "2026-03-10T10:00Z")
+    assert ninety.stderr == "2025-12-10 00:00 to 2026-03-10 10:00Z; data complete; it begins at 2026-03-10 09:00Z\n"
+    assert "it begins" not in run(tmp_path, "call_graph", "--since", "2026-03-10T09:00Z").stderr
 
 
 @pytest.mark.parametrize("topic", ["calls", "denials", "latency", "root_cause"])
