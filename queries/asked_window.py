@@ -6,10 +6,12 @@ An answer without rows is read as "no problem". It is not, where nothing was loo
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from datetime import datetime
 
 from ingest.errors import QueryError
 from ingest.lake.declarations import SOURCE_TABLES, TABLES
+from ingest.lake.snapshot import Snapshot
 from ingest.lake.tables import Lake
 from queries.session import Session
 from queries.watermarks import LAGS, newest_data, oldest_data
@@ -34,9 +36,10 @@ def insist_on_order(since: datetime | None, until: datetime | None) -> None:
         raise QueryError(f"--since {minute(since)} is not before --until {minute(until)}: no window lies between them")
 
 
-def data_span(lake: Lake) -> tuple[datetime, datetime] | None:
-    """Times of the oldest and of the newest row of the lake; None of one without any."""
-    snapshots = {name: lake.snapshot(TABLES[name]) for name in LAGS}
+def data_span(lake: Lake, formats: Collection[str] = ()) -> tuple[datetime, datetime] | None:
+    """Times of the oldest and of the newest row of these formats (none: all) in the lake; None where it has none."""
+    nothing = Snapshot(-1, ())
+    snapshots = {name: lake.snapshot(TABLES[name]) if not formats or name in formats else nothing for name in LAGS}
     oldest, newest = oldest_data(snapshots), newest_data(snapshots)
     return (oldest, newest) if oldest and newest else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -12,10 +13,12 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from ingest.errors import QueryError
+from ingest.errors import LakeError, QueryError
 from ingest.invocation import Invocation
+from ingest.lake.tables import Lake
 from ingest.terminal import visible
 from queries import findings, verdict, watch
+from queries.asked_window import data_span, minute
 from queries.names_file import read_names
 from queries.times import parse_time
 
@@ -57,22 +60,26 @@ def check_command(
     """Run the checks over the newest complete window and keep their findings in the lake.
 
     A check's window ends where the data it needs is complete. Run it every five minutes. Exit code 1 when a finding at
-    or above --fail-on is open.
+    or above --fail-on is open; 4 when no check could run, as the lake has no data of the 24 hours before --at.
     """
     invocation: Invocation = context.obj
     target = invocation.existing_lake(lake)
     chosen = watch.checks(check)
-    planned = watch.plan(target, chosen, parse_time(at, None) if at else None)
+    now = parse_time(at, None) if at else None
+    planned = watch.plan(target, chosen, now)
     for item in planned:
-        print(f"{item.check.name}: {_ran(item)}", file=sys.stderr)
+        print(f"{item.check.name}: {_ran(item) if item.window else _not_run(target, item, now)}", file=sys.stderr)
+    none_ran = all(item.window is None for item in planned)
     options = {"memory_limit": invocation.settings.memory_limit}
     verified = watch.run(target, planned, options, read_names(invocation.settings.names))
     rows = findings.record(target, verified) if write else findings.amend(findings.read(target), verified)
     open_rows = _open(rows, {item.check.name for item in planned})
     if form is Shape.JSON:
         _write_json(open_rows)
-    else:
+    elif open_rows or not none_ran:
         _print_findings(open_rows)
+    if none_ran:
+        raise LakeError(f"lake {target.uri}: no check could run, so nothing is known to be well")
     limit = findings.SEVERITIES.index(fail_on)
     if any(findings.SEVERITIES.index(row["severity"]) <= limit for row in open_rows):
         raise typer.Exit(1)
@@ -80,6 +87,15 @@ def check_command(
 
 def _ran(item: watch.Planned) -> str:
     return "; ".join(part for part in (f"window {item.window}" if item.window else "", item.note) if part)
+
+
+def _not_run(lake: Lake, item: watch.Planned, at: datetime | None) -> str:
+    """Why the check has no window: its formats were never delivered, or not in the day before."""
+    span = data_span(lake, item.check.sources)
+    if span is None:
+        return item.note
+    day = f"of the 24 hours before {minute(at)}" if at else "that AWS named"
+    return f"not run: no log object {day}; the lake has its data from {minute(span[0])} to {minute(span[1])}"
 
 
 def _open(rows: list[findings.Row], names: set[str]) -> list[findings.Row]:

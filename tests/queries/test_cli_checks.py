@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from ingest.errors import QueryError
+from ingest.errors import LakeError, QueryError
 from ingest.invocation import Invocation
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.tables import Lake
@@ -86,8 +86,30 @@ def test_fail_on_and_no_write(lake: Path) -> None:
 def test_an_empty_lake_has_nothing_to_say(tmp_path: Path) -> None:
     Lake(str(tmp_path)).create(OBJECTS)
     result = run(tmp_path, "check")
-    assert (result.exit_code, result.stdout) == (0, "No open findings.\n")
+    assert isinstance(result.exception, LakeError)
+    assert result.stdout == ""
     assert result.stderr.count("not run: the lake has no data for it") == 5
+
+
+def test_checks_that_cannot_run_because_the_data_ended_long_ago_say_until_when_there_is_some(lake: Path) -> None:
+    result = run(lake, "check", "--at", "2026-03-12T09:00Z")
+    assert isinstance(result.exception, LakeError)
+    assert "no check could run" in str(result.exception)
+    assert "No open findings" not in result.stdout
+    ended = (
+        "denied_was_allowed: not run: no log object of the 24 hours before 2026-03-12 09:00Z; the lake has its data "
+        "from 2026-03-10 09:00Z to 2026-03-10 09:52Z"
+    )
+    assert ended in result.stderr.splitlines()
+    # Nobody ever delivered a flow log.
+    assert "bypass: not run: the lake has no data for it" in result.stderr.splitlines()
+
+
+def test_what_was_found_before_is_still_shown_when_no_check_can_run(lake: Path) -> None:
+    run(lake, "check", "--at", TEN)
+    result = run(lake, "check", "--at", "2026-03-12T09:00Z", "--format", "json")
+    assert isinstance(result.exception, LakeError)
+    assert [row["check_name"] for row in json.loads(result.stdout)] == ["denied_was_allowed"]
 
 
 def test_an_unknown_check_or_time_is_an_error(lake: Path) -> None:
