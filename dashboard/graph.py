@@ -18,8 +18,8 @@ from dashboard.text import visible
 MOST_NODES = 60
 """Nodes drawn at most: more cannot be read; the table has every edge."""
 
-MOST_WRONG = 14
-"""Wrong edges drawn at most where only what is wrong is drawn."""
+MOST_EDGES = 30
+"""Edges drawn at most where only what is wrong and its context is drawn."""
 
 _SHAPES = {
     "service": "roundRect",
@@ -68,11 +68,11 @@ class Drawing:
 def chosen(edges: Sequence[Edge], everything: bool, most_nodes: int = MOST_NODES) -> list[Edge]:
     """The edges to draw, in the order given (worst first), as long as they touch `most_nodes` nodes at most.
 
-    Not `everything`: the worst, and for each node they touch the busiest healthy edge, as context. Where nothing is
-    wrong, everything.
+    Not `everything`: the worst, `MOST_EDGES` at most, and where they leave room, for each node they touch the busiest
+    healthy edge, as context. Where nothing is wrong, everything.
     """
-    wrong = [edge for edge in edges if edge.state != "ok"][:MOST_WRONG]
-    wanted = list(edges) if everything or not wrong else wrong + _context(wrong, edges)
+    wrong = [edge for edge in edges if edge.state != "ok"][:MOST_EDGES]
+    wanted = list(edges) if everything or not wrong else (wrong + _context(wrong, edges))[:MOST_EDGES]
     nodes: set[str] = set()
     drawn: list[Edge] = []
     for edge in wanted:
@@ -80,6 +80,18 @@ def chosen(edges: Sequence[Edge], everything: bool, most_nodes: int = MOST_NODES
             nodes |= set(edge.pair)
             drawn.append(edge)
     return drawn
+
+
+def left_out(edges: Sequence[Edge], drawn: Sequence[Edge]) -> str:
+    """Which of the edges are drawn and which are not, in words that hold nothing from the logs."""
+    wrong, drawn_wrong = (sum(edge.state != "ok" for edge in some) for some in (edges, drawn))
+    healthy, drawn_healthy = len(edges) - wrong, len(drawn) - drawn_wrong
+    if len(drawn) == len(edges):
+        return f"all {len(edges):,} edges drawn"
+    said = f"{drawn_wrong:,} wrong and {drawn_healthy:,} of {healthy:,} healthy edges drawn"
+    if drawn_wrong < wrong:
+        return f"{said}; **{wrong - drawn_wrong:,} wrong ones are not**: see the table below"
+    return said
 
 
 def _context(wrong: Sequence[Edge], edges: Sequence[Edge]) -> list[Edge]:
@@ -99,12 +111,16 @@ def draw(
     palette: Palette,
     before: Mapping[str, Point] | None = None,
     selected: Pair | None = None,
+    others: Sequence[Edge] = (),
 ) -> Drawing:
-    """The option object for `edges`; `kinds` says what each node is, `before` where nodes stood in the last one."""
+    """The option object for `edges`; `kinds` says what each node is, `before` where nodes stood in the last one.
+
+    `others` are edges that are not drawn: what is wrong with them shows in the nodes they touch.
+    """
     places = arrange([edge.pair for edge in edges], before)
     nodes = sorted(places)
     name = {node: f"n{k}" for k, node in enumerate(nodes)}
-    health = _health(edges)
+    health = _health(edges, others)
     data = [_node(name[node], node, places[node], kinds.get(node, "role"), health[node], palette) for node in nodes]
     links: list[dict[str, Any]] = []
     owners: list[Pair] = []
@@ -137,14 +153,20 @@ def _name_width(places: Mapping[str, Point]) -> int:
     return round(min(136.0, max(72.0, 0.52 * gap)))
 
 
-def _health(edges: Iterable[Edge]) -> dict[str, State]:
-    """State of a node's outline: the worst of the calls it receives; of those it makes where nobody calls it."""
+def _health(edges: Iterable[Edge], others: Iterable[Edge]) -> dict[str, State]:
+    """State of a node's outline: the worst of the calls it receives; of those it makes where nobody calls it.
+
+    What is wrong with a call that is not drawn, both of its ends show: no line does.
+    """
     receives: dict[str, State] = {}
     makes: dict[str, State] = {}
     for edge in edges:
         receives[edge.callee] = _worse(edge.state, receives.get(edge.callee, "ok"))
         makes[edge.caller] = _worse(edge.state, makes.get(edge.caller, "ok"))
-    return makes | receives
+    health = makes | receives
+    for edge in others:
+        health |= {node: _worse(edge.state, health.get(node, "ok")) for node in edge.pair}
+    return health
 
 
 def _worse(one: State, other: State) -> State:

@@ -15,7 +15,7 @@ import pandas as pd  # type: ignore[import-untyped]
 import streamlit as st
 
 from dashboard import data, tables
-from dashboard.graph import Drawing, chosen, draw
+from dashboard.graph import Drawing, chosen, draw, left_out
 from dashboard.layout import Pair
 from dashboard.palette import MEANING, STATES, Palette, palette_of
 from dashboard.text import clock, span, visible
@@ -169,9 +169,10 @@ def _write_graph(rows: Sequence[data.Row], window: str, palette: Palette, select
     with st.container(horizontal=True, vertical_alignment="center"):
         view = _choose("Edges", ["Problems", "All"], "Problems", "view")
         drawn = chosen(edges, everything=view == "All")
-        st.caption(f"{len(drawn)} of {len(edges)} edges drawn; click one for its numbers and SQL", width="content")
+        st.caption(f"{left_out(edges, drawn)}; click one for its numbers and SQL", width="content")
     kept = st.session_state.setdefault("places", {})
-    drawing = draw(drawn, tables.kinds(rows), palette, kept.get((window, view)), selected)
+    others = [edge for edge in edges if edge not in drawn]
+    drawing = draw(drawn, tables.kinds(rows), palette, kept.get((window, view)), selected, others)
     kept[window, view] = drawing.places
     st.session_state.drawing = drawing
     st.session_state.worst = {node: edge.pair for edge in reversed(drawn) for node in edge.pair}

@@ -1,6 +1,6 @@
 import json
 
-from dashboard.graph import MOST_NODES, Edge, chosen, draw
+from dashboard.graph import MOST_EDGES, MOST_NODES, Edge, chosen, draw, left_out
 from dashboard.palette import DARK, LIGHT, STATES, Palette, palette_of
 
 EDGES = [
@@ -90,6 +90,32 @@ def test_problems_come_with_the_busiest_healthy_edge_of_each_node_they_touch() -
     assert ("gateway", "orders") in drawn
     assert ("reports", "ledger") not in drawn
     assert chosen(EDGES, everything=True) == EDGES
+
+
+def test_what_is_wrong_does_not_give_way_to_what_is_healthy() -> None:
+    wrong = [Edge("hub", f"wrong-{k}", "denied", "1 % denied") for k in range(MOST_EDGES - 4)]
+    healthy = [Edge(f"healthy-{k}", f"wrong-{k}", "ok", weight=k) for k in range(MOST_EDGES)]
+    drawn = chosen([*wrong, *healthy], everything=False)
+    assert drawn[: len(wrong)] == wrong
+    assert len(drawn) == MOST_EDGES
+    assert left_out([*wrong, *healthy], drawn) == "26 wrong and 4 of 30 healthy edges drawn"
+
+
+def test_wrong_edges_that_are_not_drawn_are_counted() -> None:
+    edges = [Edge("hub", f"wrong-{k}", "denied", "1 % denied") for k in range(MOST_EDGES + 7)]
+    drawn = chosen(edges, everything=False)
+    assert len(drawn) == MOST_EDGES
+    assert "**7 wrong ones are not**: see the table below" in left_out(edges, drawn)
+    assert left_out(edges, edges) == "all 37 edges drawn"
+
+
+def test_a_node_does_not_look_healthy_where_a_call_that_is_not_drawn_fails() -> None:
+    drawn = [Edge("user", "gateway", "ok"), Edge("gateway", "search", "ok")]
+    others = [Edge("gateway", "orders", "failing", "5 % failing"), Edge("search", "pricing", "ok")]
+    data = draw(drawn, {}, LIGHT, others=others).spec["series"][0]["data"]
+    colour = {node["name"]: node["itemStyle"]["borderColor"] for node in data if node["name"]}
+    assert colour["gateway"] == LIGHT.strokes["failing"].colour
+    assert {colour[name] for name in ("user", "search")} == {LIGHT.strokes["ok"].colour}
 
 
 def test_a_healthy_graph_is_drawn_whole() -> None:

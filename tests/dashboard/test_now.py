@@ -85,9 +85,11 @@ def test_a_window_is_chosen_in_the_page_or_in_the_url(sample_lake: Lake) -> None
 def test_problems_or_all_edges_are_drawn(sample_lake: Lake) -> None:
     app = page(sample_lake, window="all")
     problems = app.caption[1].value
+    wrong = [state for state in app.dataframe[1].value["state"] if state != "healthy"]
+    assert problems.startswith(f"{len(wrong)} wrong and ")
     app.segmented_control(key="view").set_value("All").run()
     edges = len(app.dataframe[1].value)
-    assert app.caption[1].value.startswith(f"{edges} of {edges} edges drawn")
+    assert app.caption[1].value.startswith(f"all {edges} edges drawn")
     assert problems != app.caption[1].value
 
 
