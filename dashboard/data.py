@@ -22,6 +22,7 @@ from typing import Any
 import pyarrow as pa
 
 from queries import catalog
+from queries.completeness import HISTORY, Delivery, delivery_of
 from queries.session import Session
 
 FRESH = 15.0
@@ -80,6 +81,12 @@ class Picture:
     denied: Answer = field(default_factory=Answer)
     sources: Answer = field(default_factory=Answer)
     silent: Answer = field(default_factory=Answer)
+    coverage: Answer = field(default_factory=Answer)
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """What each regular source delivered of the window."""
+        return tuple(map(delivery_of, self.coverage.rows))
 
 
 @dataclass(frozen=True)
@@ -243,6 +250,7 @@ class _Lake:
         with self._opener(WINDOWS[window], history) as session:
             since, until = session.window()
             silence = catalog.load("checks")["silent_source"]
+            coverage = catalog.load("delivery")["coverage"]
             # Asked about by more than one part of the picture.
             session.hold("denials")
             answers = _answers(
@@ -251,6 +259,7 @@ class _Lake:
                 (catalog.report("denied_callers"), {}),
                 (catalog.report("source_freshness"), {}),
                 (silence, {"baseline_since": until - timedelta(hours=silence.history_hours)}),
+                (coverage, {"history_since": since - HISTORY}),
             )
             reached = None if history >= _history() or session.reaches_back(history) else history
             return Picture(since, until, reached, moves, asked, time.monotonic() - asked, *answers)

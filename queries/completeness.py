@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
+from typing import Any
 
 import duckdb
 
@@ -72,18 +73,33 @@ def coverage_of(deliveries: Collection[Delivery], formats: Collection[str] = ())
     return sum(d.delivered for d in counted) / due if due else 1.0
 
 
-def completeness_of(deliveries: Collection[Delivery]) -> str:
-    """How complete the data of a window is, in words: a quiet source is not a healthy one."""
+def thin_formats(deliveries: Collection[Delivery]) -> tuple[str, ...]:
+    """The formats of which too little is there for the absence of something to mean anything."""
+    return tuple(sorted({d.format for d in deliveries if coverage_of(deliveries, (d.format,)) < ENOUGH}))
+
+
+def delivery_of(row: Mapping[str, Any]) -> Delivery:
+    """A row of `delivery/coverage.sql`."""
+    until = row["delivered_until"].astimezone(UTC)
+    return Delivery(row["source"], row["format"], row["delivered"], row["expected"], until)
+
+
+def share_of(deliveries: Collection[Delivery]) -> str:
+    """How much of what was due is there: `complete`, `93.9% complete` (rounded down: 99.97 % is not all of it)."""
     if not deliveries:
         return "unknown: no source delivers regularly"
     coverage = coverage_of(deliveries)
-    if coverage >= 1:
-        return "complete"
+    return "complete" if coverage >= 1 else f"{int(coverage * 1000) / 10}% complete"
+
+
+def completeness_of(deliveries: Collection[Delivery]) -> str:
+    """How complete the data of a window is, in words: a quiet source is not a healthy one."""
     missing = [delivery for delivery in deliveries if delivery.missing]
+    if not missing:
+        return share_of(deliveries)
     named = "; ".join(str(delivery) for delivery in missing[:_NAMED])
     more = f"; and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-    # Rounded down: 99.97 % is not all of it.
-    return f"{int(coverage * 1000) / 10}% complete: {named}{more}"
+    return f"{share_of(deliveries)}: {named}{more}"
 
 
 class Ledger:
@@ -148,14 +164,4 @@ class Ledger:
             longer = self._rows("coverage", {"history_since": remembered, **bounds})
             rows = [row for row in rows if row["source"] not in forgotten]
             rows += [row for row in longer if row["source"] in forgotten]
-        return tuple(sorted(map(_delivery, rows), key=lambda delivery: (delivery.format, delivery.source)))
-
-
-def _delivery(row: Mapping[str, object]) -> Delivery:
-    return Delivery(
-        str(row["source"]),
-        str(row["format"]),
-        int(str(row["delivered"])),
-        int(str(row["expected"])),
-        row["delivered_until"].astimezone(UTC),  # type: ignore[attr-defined]
-    )
+        return tuple(sorted(map(delivery_of, rows), key=lambda delivery: (delivery.format, delivery.source)))

@@ -19,6 +19,7 @@ from dashboard.graph import Drawing, chosen, draw, left_out
 from dashboard.layout import Pair
 from dashboard.palette import MEANING, STATES, Palette, palette_of
 from dashboard.text import clock, span, visible
+from queries.completeness import share_of, thin_formats
 
 _HEIGHT = 470
 _ROW = 28
@@ -47,13 +48,16 @@ def show() -> None:
         _write_empty(view.lake)
         return
     with freshness:
-        st.caption(_freshness(picture.until, len(picture.sources.rows)), width="content")
+        st.caption(_freshness(picture.until, len(picture.sources.rows), share_of(picture.deliveries)), width="content")
         if view.is_coming:
             _wait_for_another(window, view)
     if view.trouble is not None:
         _write_trouble(view.trouble)
     _write_silence(picture)
-    _write_summary(picture.edges.rows, picture.until)
+    thin = thin_formats(picture.deliveries)
+    if thin:
+        _write_missing(picture, thin)
+    _write_summary(picture.edges.rows, picture.until, is_thin=bool(thin))
     selected = _selected(picture.edges.rows, is_coming=view.is_coming)
     left, right = st.columns([11, 9], gap="small")
     with left:
@@ -108,15 +112,13 @@ def _write_empty(lake: str) -> None:
     )
 
 
-def _freshness(until: datetime, sources: int) -> str:
-    """How new the data is. Holds no text from the logs."""
+def _freshness(until: datetime, sources: int, share: str) -> str:
+    """How new the data is, and how much of the window's is there. Holds no text from the logs."""
     age = datetime.now(UTC) - until
-    line = f"data to {until:%H:%M:%S} UTC, {sources} sources"
+    of = f"{sources} sources, {share}"
     if age.total_seconds() < 1800:
-        return f"{line}, {span(age)} ago"
-    return (
-        f"data to {until:%Y-%m-%d %H:%M:%S} UTC, **{span(age)} old**, {sources} sources; windows count back from there"
-    )
+        return f"data to {until:%H:%M:%S} UTC, {of}, {span(age)} ago"
+    return f"data to {until:%Y-%m-%d %H:%M:%S} UTC, **{span(age)} old**, {of}; windows count back from there"
 
 
 def _write_silence(picture: data.Picture) -> None:
@@ -134,14 +136,27 @@ def _write_silence(picture: data.Picture) -> None:
     )
 
 
-def _write_summary(rows: Sequence[data.Row], until: datetime) -> None:
+def _write_missing(picture: data.Picture, formats: Sequence[str]) -> None:
+    """Say of which logs too little is there, and who delivered less than was due."""
+    missing = [delivery for delivery in picture.deliveries if delivery.missing and delivery.format in formats]
+    alarm, names = st.columns([2, 11], gap="small", vertical_alignment="center")
+    alarm.warning("**Logs are missing here**  \nToo few came from:")
+    shown = [visible(str(delivery), 160) for delivery in missing[:3]]
+    more = [f"and {len(missing) - 3} more"] if len(missing) > 3 else []
+    names.code("\n".join(shown + more), language=None)
+
+
+def _write_summary(rows: Sequence[data.Row], until: datetime, *, is_thin: bool) -> None:
     wrong = [row for row in rows if row["state"] != "ok"]
     if not rows:
-        st.info("No request and no refusal in this window.")
+        where = "in the logs that are there" if is_thin else "in this window"
+        st.info(f"No request and no refusal {where}.")
     elif not wrong:
-        st.success(
-            f"All is well: {len(rows):,} edges with {rows[0]['all_requests']:,} requests checked, none is wrong."
-        )
+        checked = f"{len(rows):,} edges with {rows[0]['all_requests']:,} requests checked, none is wrong."
+        if is_thin:
+            st.info(f"In the logs that are there: {checked}")
+        else:
+            st.success(f"All is well: {checked}")
     else:
         verdict, worst = st.columns([2, 11], gap="small", vertical_alignment="center")
         worst.code(tables.headlines(wrong, until), language=None)

@@ -17,7 +17,7 @@ from ingest.lake.tables import Lake
 from queries.session import Session, open_session
 from tests import lakes
 from tests.dashboard.hostile import MARK, hostile_lake
-from tests.queries.lake_of import NINE, denied, lake_of, lattice, service
+from tests.queries.lake_of import NINE, at, delivered, denied, lake_of, lattice, service
 
 SCRIPT = Path(data.__file__).with_name("navigation.py")
 SHOW_TEXT_AS_TEXT = {"dataframe", "code", "text", "echarts_chart"}
@@ -67,8 +67,28 @@ def test_the_page_says_how_old_the_data_is_and_what_is_wrong(sample_lake: Lake) 
     assert "data to 2026-03-10 12:00:00 UTC" in app.caption[0].value
     assert "windows count back from there" in app.caption[0].value
     assert "edges wrong" in app.error[0].value
-    assert len(app.code[0].value.splitlines()) == 3
-    assert not app.warning
+    assert len(app.code[1].value.splitlines()) == 3
+    assert "silent" not in app.warning[0].value
+
+
+def test_the_page_says_how_complete_the_data_of_the_window_is(sample_lake: Lake) -> None:
+    app = page(sample_lake, window="15m")
+    assert "12 sources, 93.9% complete; windows" in app.caption[0].value
+    assert "Logs are missing" in app.warning[0].value
+    assert "(1 of 3 deliveries, until 12:00Z)" in app.code[0].value
+    whole = page(sample_lake, window="all")
+    assert "12 sources, 98.9% complete" in whole.caption[0].value
+    assert not whole.warning, "of each kind of log enough is there"
+
+
+def test_nothing_wrong_in_half_of_the_data_is_not_well(tmp_path: Path) -> None:
+    source = "123456789012_VpcLatticeAccessLogs_us-east-1_sn-1"
+    objects = [delivered(source, at(5 * k), format="lattice_access") for k in (*range(-24, 9), 11)]
+    calls = [lattice("orders", "payments", ip="10.0.0.5", start_time=at(minute)) for minute in (50, 59)]
+    app = page(lake_of(tmp_path, {"lattice_access": calls, "objects": objects}), window="15m")
+    assert not app.success
+    assert "In the logs that are there: 1 edges" in app.info[0].value
+    assert source in app.code[0].value
 
 
 def test_a_window_is_chosen_in_the_page_or_in_the_url(sample_lake: Lake) -> None:
