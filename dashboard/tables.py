@@ -7,7 +7,7 @@ Everything that comes from a log passes `visible` here; what is returned goes on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dashboard.data import Row
@@ -16,6 +16,9 @@ from dashboard.palette import MEANING
 from dashboard.text import clock, milliseconds, percent, visible
 
 Columns = dict[str, list[Any]]
+
+PAUSE = timedelta(minutes=15)
+"""What ends a run of `edge_health`: one that begins within it of the window's start may have begun before."""
 
 DENIED_WIDTHS = {
     "caller": 140,
@@ -31,7 +34,7 @@ EDGE_WIDTHS = {
     "caller": 250,
     "callee": 230,
     "state": 116,
-    "from": 76,
+    "from": 88,
     "to": 76,
     "refused by": 112,
     "requests": 80,
@@ -92,13 +95,13 @@ def denied_table(rows: Sequence[Row], until: datetime, looked_back: float | None
     }
 
 
-def edge_table(rows: Sequence[Row], until: datetime) -> Columns:
+def edge_table(rows: Sequence[Row], since: datetime, until: datetime) -> Columns:
     """Columns of `edge_health`, in the order in which the graph draws."""
     return {
         "caller": [visible(row["caller"]) for row in rows],
         "callee": [visible(row["callee"]) for row in rows],
         "state": [label(row) or MEANING["ok"] for row in rows],
-        "from": [clock(row["began"], until) for row in rows],
+        "from": [began(row, since, until) for row in rows],
         "to": [clock(row["ended"], until) for row in rows],
         "refused by": [layer(row["layer"]) for row in rows],
         "requests": [row["requests"] for row in rows],
@@ -113,7 +116,13 @@ def edge_table(rows: Sequence[Row], until: datetime) -> Columns:
     }
 
 
-def headlines(rows: Sequence[Row], until: datetime, most: int = 3) -> str:
+def began(row: Row, since: datetime, until: datetime) -> str:
+    """When what is wrong with an edge began; `≤ 11:45:00` where the same run may have begun before the window."""
+    text = clock(row["began"], until)
+    return f"≤ {text}" if text and row["began"] < since + PAUSE else text
+
+
+def headlines(rows: Sequence[Row], since: datetime, until: datetime, most: int = 3) -> str:
     """The worst edges, a line each: who, how much, since when, by which layer. For a widget that shows plain text."""
     wrong = [row for row in rows if row["state"] != "ok"][:most]
     cells = [
@@ -121,7 +130,7 @@ def headlines(rows: Sequence[Row], until: datetime, most: int = 3) -> str:
             visible(row["caller"], 34),
             f"→ {visible(row['callee'], 30)}",
             label(row),
-            f"{clock(row['began'], until)} to {clock(row['ended'], until)}",
+            f"{began(row, since, until)} to {clock(row['ended'], until)}",
             f"by {layer(row['layer'])}" if row["state"] in {"denied", "reject"} else "",
         )
         for row in wrong
@@ -130,11 +139,14 @@ def headlines(rows: Sequence[Row], until: datetime, most: int = 3) -> str:
     return "\n".join("  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=True)) for cell in cells)
 
 
-def details(row: Row, denials: Sequence[Row], until: datetime, looked_back: float | None = None) -> str:
+def details(
+    row: Row, denials: Sequence[Row], since: datetime, until: datetime, looked_back: float | None = None
+) -> str:
     """All numbers of one edge as lines of plain text; `denials` are its rows of `denied_callers`."""
     lines = [("state", label(row) or MEANING["ok"])]
     if row["began"] is not None:
-        lines.append(("since", f"{clock(row['began'], until)}, last {clock(row['ended'], until)}"))
+        or_before = " or before the window" if row["began"] < since + PAUSE else ""
+        lines.append(("since", f"{clock(row['began'], until)}{or_before}, last {clock(row['ended'], until)}"))
     for denial in denials:
         worked = denial["last_success_before"]
         lines += [

@@ -57,7 +57,7 @@ def show() -> None:
     thin = thin_formats(picture.deliveries)
     if thin:
         _write_missing(picture, thin)
-    _write_summary(picture.edges.rows, picture.until, is_thin=bool(thin))
+    _write_summary(picture, is_thin=bool(thin))
     selected = _selected(picture.edges.rows, is_coming=view.is_coming)
     left, right = st.columns([11, 9], gap="small")
     with left:
@@ -146,7 +146,10 @@ def _write_missing(picture: data.Picture, formats: Sequence[str]) -> None:
     names.code("\n".join(shown + more), language=None)
 
 
-def _write_summary(rows: Sequence[data.Row], until: datetime, *, is_thin: bool) -> None:
+def _write_summary(picture: data.Picture, *, is_thin: bool) -> None:
+    assert picture.since is not None
+    assert picture.until is not None
+    rows = picture.edges.rows
     wrong = [row for row in rows if row["state"] != "ok"]
     if not rows:
         where = "in the logs that are there" if is_thin else "in this window"
@@ -159,7 +162,7 @@ def _write_summary(rows: Sequence[data.Row], until: datetime, *, is_thin: bool) 
             st.success(f"All is well: {checked}")
     else:
         verdict, worst = st.columns([2, 11], gap="small", vertical_alignment="center")
-        worst.code(tables.headlines(wrong, until), language=None)
+        worst.code(tables.headlines(wrong, picture.since, picture.until), language=None)
         verdict.error(f"**{len(wrong)} of {len(rows)} edges wrong**  \nThe worst, and when:")
 
 
@@ -238,6 +241,7 @@ def _row_clicked(key: str, rows: Sequence[data.Row]) -> None:
 
 
 def _write_panel(picture: data.Picture, selected: Pair) -> None:
+    assert picture.since is not None
     assert picture.until is not None
     row = next(row for row in picture.edges.rows if (row["caller"], row["callee"]) == selected)
     denials = [row for row in picture.denied.rows if (row["caller"], row["callee"]) == selected]
@@ -245,7 +249,7 @@ def _write_panel(picture: data.Picture, selected: Pair) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.text(f"{visible(selected[0], 60)} → {visible(selected[1], 60)}")
             st.button("Close", on_click=_choose_edge, args=(None,), type="tertiary")
-        st.code(tables.details(row, denials, picture.until, picture.looked_back), language=None)
+        st.code(tables.details(row, denials, picture.since, picture.until, picture.looked_back), language=None)
         with st.expander("Show SQL"):
             st.code(picture.edges.sql, language="sql", height=240)
 
@@ -263,10 +267,11 @@ def _write_denied(picture: data.Picture, palette: Palette, selected: Pair | None
 
 
 def _write_edges(picture: data.Picture, palette: Palette) -> None:
+    assert picture.since is not None
     assert picture.until is not None
     rows = picture.edges.rows
     st.caption(f"**Edges** ({len(rows)}), worst first")
-    _table(tables.edge_table(rows, picture.until), tables.EDGE_WIDTHS, "edges", rows, 420, palette)
+    _table(tables.edge_table(rows, picture.since, picture.until), tables.EDGE_WIDTHS, "edges", rows, 420, palette)
 
 
 def _table(
