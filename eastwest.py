@@ -136,6 +136,8 @@ def main() -> None:
     except EastwestError as error:
         said = f"eastwest: {message(error)}"
         Console(stderr=True, highlight=False).print(said, markup=False, style="red", soft_wrap=True)
+        if error.details != str(error):
+            logs.Log().debug("all that was said", details=error.details)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of a pipe (head, less) has gone; Python would complain once more when it flushes stdout.

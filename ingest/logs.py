@@ -30,6 +30,10 @@ def configure(level: int, *, as_json: bool = False) -> None:
 class Log:
     """Writes events, each a text that does not change, with the values that do."""
 
+    def debug(self, event: str, **values: object) -> None:
+        """What helps to find out why."""
+        self._write(logging.DEBUG, event, values)
+
     def info(self, event: str, **values: object) -> None:
         """What happened as it should."""
         self._write(logging.INFO, event, values)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
-_COLOURS = re.compile(r"\x1b\[[\d;]*m")
-
 
 def visible(text: str) -> str:
     r"""The text with control, direction and line characters spelled out: `\x1b`, `\u202e`."""
@@ -15,6 +11,5 @@ def visible(text: str) -> str:
 
 
 def message(error: Exception) -> str:
-    """What an error says, its lines kept; without the colours and structures that libraries put into it."""
-    said, _, _ = _COLOURS.sub("", str(error)).partition("\n\nDebug source:")
-    return "\n".join(visible(line) for line in said.strip().split("\n"))
+    """What an error says, its lines kept."""
+    return "\n".join(visible(line) for line in str(error).strip().split("\n"))

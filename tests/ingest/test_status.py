@@ -236,6 +236,50 @@ def test_names_cannot_rewrite_a_terminal() -> None:
 
 def test_an_error_s_lines_are_kept_and_nothing_else_that_a_terminal_obeys() -> None:
     error = LakeError(
-        "lake x: cannot\n  \x1b[31m↳\x1b[0m be read: a\x1b]0;title\x07b\rc\n\nDebug source:\nStruct { ... }"
+        "lake x: cannot\n  be \x1b[31mread\x1b[0m: a\x1b]0;title\x07b\rc\n\nDebug source:\nStruct { ... }"
     )
-    assert message(error) == "lake x: cannot\n  ↳ be read: a\\x1b]0;title\\x07b\\rc"
+    assert message(error) == "lake x: cannot\n  be read: a\\x1b]0;title\\x07b\\rc"
+
+
+ARROW = "\n  \x1b[31m↳\x1b[0m "
+GET = f"Kernel error -> Generic S3 error{ARROW}Error performing GET http://127.0.0.1:1/logs/lake/_last_checkpoint in 2s"
+
+
+@pytest.mark.parametrize(
+    ("causes", "meaning"),
+    [
+        (
+            f"after 10 retries, max_retries{ARROW}10, retry_timeout{ARROW}180s - HTTP error{ARROW}error sending request"
+            f"{ARROW}tcp connect error{ARROW}Connection refused (os error 111)",
+            "the store cannot be reached (Connection refused). Check network and endpoint, then run it again: "
+            "nothing is lost",
+        ),
+        (
+            f"status code{ARROW}403 Forbidden{ARROW}<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
+            "access denied (AccessDenied). Allow s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket on it",
+        ),
+        (
+            f"status code{ARROW}404 Not Found{ARROW}<Error><Code>NoSuchBucket</Code></Error>",
+            "there is no such bucket. Correct the name, or set the endpoint",
+        ),
+        (
+            f"status code{ARROW}403 Forbidden{ARROW}<Error><Code>ExpiredToken</Code></Error>\n\nDebug source:\nStruct",
+            "the credentials were refused (ExpiredToken). Renew them, for instance with `aws sso login`",
+        ),
+        (
+            f"status code{ARROW}501 Not Implemented{ARROW}<Error><Code>Odd</Code></Error>",
+            'the store failed (501 Not Implemented). Run it again; with log_level = "debug" it says all that it was '
+            "told",
+        ),
+    ],
+)
+def test_what_a_store_answered_is_one_sentence_and_the_rest_is_kept(causes: str, meaning: str) -> None:
+    error = LakeError(f"lake s3://logs/lake: table objects cannot be opened: {GET} - {causes}")
+    assert str(error) == f"lake s3://logs/lake: table objects cannot be opened: {meaning}"
+    assert "Error performing GET" in error.details
+
+
+def test_an_error_without_a_store_in_it_says_what_it_says() -> None:
+    assert str(LakeError("lake x: a day of 'rows' is missing; run it again")) == (
+        "lake x: a day of 'rows' is missing; run it again"
+    )
