@@ -264,10 +264,10 @@ def test_nothing_seen_and_a_source_is_missing(tmp_path: Path) -> None:
 
 
 def test_nothing_seen_and_a_source_is_missing_for_longer_than_a_day(tmp_path: Path) -> None:
-    # Requests are logged until 09:40; Lattice's logs stop at 10:00 and the flow logs go on. 25 hours later nobody knows.
+    # Requests are logged until 09:40; Lattice's logs stop at 10:00, the flow logs go on. 25 hours later nobody knows.
     until = UNTIL + timedelta(hours=25)
     logs = [*delivered(last=until), *delivered(kind="VpcLatticeAccessLogs", table="lattice_access")]
-    other = spread(CALL | {"caller_principal": role("web"), "source_ip": "10.0.0.7"}, until - timedelta(hours=20), 3)
+    other = spread({**CALL, "caller_principal": role("web"), "source_ip": "10.0.0.7"}, until - timedelta(hours=20), 3)
     packets = flow("10.0.0.5", "10.0.0.8", 80, vpc="vpc-a", direction="egress")
     given = {
         "objects": logs,
@@ -277,7 +277,8 @@ def test_nothing_seen_and_a_source_is_missing_for_longer_than_a_day(tmp_path: Pa
     found = judge(lake_of(tmp_path, given), "orders-task", "payments", at=until, minutes=15)
     assert (found.kind, found.mood) == ("no_data", "unknown")
     assert "data is missing" in found.headline
-    assert found.missing == ("123456789012_VpcLatticeAccessLogs_us-east-1_x-1 (0 of 3 deliveries, until 2026-03-10 10:00Z)",)
+    source = "123456789012_VpcLatticeAccessLogs_us-east-1_x-1"
+    assert found.missing == (f"{source} (0 of 3 deliveries, until 2026-03-10 10:00Z)",)
 
 
 def test_nothing_seen_and_no_flow_logs_at_all(tmp_path: Path) -> None:
