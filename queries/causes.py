@@ -47,7 +47,7 @@ def _packets(seen: Evidence) -> list[Cause]:
         f"{seen.callee} refuses packets of {seen.caller} ({', '.join(row['ip_versions'] or [])}) at "
         f"{', '.join(row['refused_at'] or [])}: REJECT"
     )
-    return [Cause("packet", row["refused"], row["attempts"], words, row)]
+    return [Cause("packet", row["refused"], row["attempts"], words, {**row, "last_at": row["last_refused"]}, "packet")]
 
 
 def _handshakes(seen: Evidence) -> list[Cause]:
@@ -133,6 +133,19 @@ def _bypass(seen: Evidence) -> list[Cause]:
     return [Cause("bypass", count, count, words, {**row, "lines": [f"{row['log_object']}:{row['log_line']}"]})]
 
 
+def _direct_refusals(seen: Evidence) -> list[Cause]:
+    row = seen.direct_refusals
+    # At the front door's own addresses it is said already.
+    if seen.packets["refused"]:
+        return []
+    ports = f" on {row['ports']} ports" if row["ports"] > 1 else ""
+    words = (
+        f"{seen.callee} refuses packets that {seen.caller} sends past the front door "
+        f"({', '.join(row['ip_versions'] or [])}) to {', '.join(row['refused_at'] or [])}{ports}: REJECT"
+    )
+    return [Cause("packet", row["refused"], row["refused"] + seen.requests, words, row)]
+
+
 _FINDERS: tuple[Callable[[Evidence], list[Cause]], ...] = (
     _packets,
     _handshakes,
@@ -141,6 +154,7 @@ _FINDERS: tuple[Callable[[Evidence], list[Cause]], ...] = (
     _answers,
     _slow,
     _bypass,
+    _direct_refusals,
 )
 """In the order in which a call meets them; what comes after can only be judged by the calls that got that far."""
 

@@ -30,7 +30,8 @@ class Evidence:
     """What the logs say about calls from `caller` to `callee` in a window.
 
     `causes`: rows of `causes.sql`, `ok` among them. `runs`: rows of `runs.sql` by kind. `slow`: the edge's row of the
-    check edge_latency, `direct`: that of the check bypass, where there is one. `deliveries`: of the window.
+    check edge_latency, `direct`: that of the check bypass, where there is one. `kept_apart`: who may be the caller
+    under another name. `deliveries`: of the window.
     """
 
     caller: str
@@ -40,6 +41,8 @@ class Evidence:
     runs: Mapping[str, Row]
     handshakes: Row
     packets: Row
+    direct_refusals: Row
+    kept_apart: tuple[Row, ...]
     slow: Row | None
     direct: Row | None
     latency: Row
@@ -101,6 +104,8 @@ def _gather(session: Session, window: Window, names: Mapping[str, str], deliveri
         runs={row["kind"]: row for row in _rows(session, "runs", window, names)},
         handshakes=_rows(session, "handshakes", window, names)[0],
         packets=_rows(session, "packets", window, names)[0],
+        direct_refusals=_rows(session, "direct_refusals", window, names)[0],
+        kept_apart=tuple(_rows(session, "kept_apart", window, names)),
         slow=_edge(session, checks["edge_latency"], window, names, {"min_requests": 10}),
         direct=_edge(session, checks["bypass"], window, names, {"min_flows": 1}),
         latency=_rows(session, "latency", window, names)[0],

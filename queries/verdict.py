@@ -171,9 +171,17 @@ def _evidence(
     if since:
         said.append(("since", f"{since:%Y-%m-%d %H:%M}Z"))
     said.append(("last success", f"{last_ok:%Y-%m-%d %H:%M}Z" if last_ok else "none in the last 24 hours"))
+    if chosen.run == "packet" and seen.packets["last_seen"]:
+        which = "" if _is_over(chosen) else "others "
+        said.append(("packets", f"{which}accepted until {seen.packets['last_seen']:%Y-%m-%d %H:%M}Z"))
     if seen.latency["requests"]:
         said.append(("latency", f"p50 {seen.latency['p50_ms']:,.0f} ms, p95 {seen.latency['p95_ms']:,.0f} ms"))
     said += [("also", f"{found.words} ({found.affected:,} of {found.attempts:,})") for found in others]
+    if not seen.requests:
+        said += [
+            ("or was it", f"{row['name']} ({row['requests']:,} requests in 24 hours; {row['reason']})")
+            for row in seen.kept_apart
+        ]
     said += [("log lines", text) for text in _by_object(lines)]
     state = "complete" if coverage >= 1 else f"{coverage:.0%} complete"
     if coverage < ENOUGH:

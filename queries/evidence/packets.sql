@@ -16,7 +16,8 @@
 -- attempts = { type = "bigint", about = "attempts at the ends that refuse, accepted ones included" }
 -- first_refused = { type = "timestamp with time zone", about = "first refused, at most an hour before the window" }
 -- last_refused = { type = "timestamp with time zone", about = "last refused" }
--- last_seen = { type = "timestamp with time zone", about = "end of the last accepted record" }
+-- after = { type = "bigint", about = "attempts after the last refused one, where it was refused" }
+-- last_seen = { type = "timestamp with time zone", about = "end of the last accepted record; where some were refused, after the last of these" }
 -- refused_at = { type = "varchar[]", about = "ip:port that refused, or ip where the port is uncertain, at most 5" }
 -- ip_versions = { type = "varchar[]", about = "IP versions of what was refused" }
 -- lines = { type = "varchar[]", about = "the newest three refusals, object:line" }
@@ -90,7 +91,7 @@ judged as (
         l.ip_version,
         l.is_attempt,
         l.action = 'REJECT' and l.is_attempt as is_refused,
-        l.action = 'ACCEPT' and r.server_ip is null as is_through,
+        l.action = 'ACCEPT' as is_accepted,
         r.server_ip is not null as refuses,
         l.time >= $since as in_window,
         l.log_object || ':' || l.log_line as line
@@ -100,6 +101,13 @@ judged as (
         and l.server_ip = r.server_ip
         and l.server_port is not distinct from r.server_port
         and l.interface_id is not distinct from r.interface_id
+),
+
+last_one as (
+    select max(time) as refused_at
+    from judged
+    where is_refused
+        and in_window
 )
 
 select
@@ -109,7 +117,12 @@ select
     count(*) filter (is_attempt and refuses and in_window) as attempts,
     min(time) filter (is_refused) as first_refused,
     max(time) filter (is_refused) as last_refused,
-    max(end_time) filter (is_through and in_window) as last_seen,
+    count(*) filter (is_attempt and refuses and time > (select refused_at from last_one)) as after,
+    max(end_time) filter (
+        is_accepted
+            and in_window
+            and (not refuses or time > (select refused_at from last_one))
+    ) as last_seen,
     list(distinct server order by server) filter (is_refused and in_window)[:5] as refused_at,
     list(distinct 'IPv' || ip_version order by 'IPv' || ip_version) filter (is_refused and in_window) as ip_versions,
     list(line order by time desc, line) filter (is_refused and in_window)[:3] as lines

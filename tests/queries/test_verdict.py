@@ -167,6 +167,37 @@ def test_packets_are_refused(tmp_path: Path) -> None:
     assert "at 10.0.0.40:443: REJECT" in found.headline
 
 
+def test_packets_were_refused(tmp_path: Path) -> None:
+    # 10 refused in five minutes, then 16 accepted at the same interface: of those 16 all would have been refused.
+    knows = spread(flow("10.0.0.40", "10.0.0.9", 8080, vpc="vpc-a", direction="egress"), at(0), 60, 60)
+    good = spread(
+        alb(ELB, HOST, ip="10.0.0.5", target="10.0.0.9", group="payments", ip_address="10.0.0.40"), at(0), 45, 60
+    )
+    packet = flow("10.0.0.5", "10.0.0.40", 443, vpc="vpc-a", direction="ingress")
+    refused = spread({**packet, "action": "REJECT"}, at(46), 10)
+    accepted = spread(packet, at(52), 16)
+    given = {"alb_access": good, "vpc_flow": [*knows, *refused, *accepted]}
+    found = why(tmp_path, "10.0.0.5", "payments", **given)
+    assert (found.kind, found.affected, found.attempts, found.over, found.mood) == ("packet", 10, 26, True, "good")
+    assert "over since 09:50Z" in found.headline
+    assert dict(found.evidence)["packets"] == "accepted until 2026-03-10 09:59Z"
+
+
+def test_packets_past_the_front_door_are_refused(tmp_path: Path) -> None:
+    # web, which never called payments, tries two ports of the address at which payments answers.
+    web = lattice("web", "shop", ip="10.0.0.7", target="10.0.0.8")
+    tried = [flow("10.0.0.7", "10.0.0.9", port, vpc="vpc-a", action="REJECT", direction="ingress") for port in (22, 80)]
+    given = {
+        "lattice_access": [*BEFORE, *spread(web, at(0), 60, 60)],
+        "vpc_flow": [row for packet in tried for row in spread(packet, at(50), 3)],
+    }
+    found = why(tmp_path, "web", "payments", **given)
+    assert (found.kind, found.affected, found.attempts, found.since) == ("packet", 6, 6, at(50))
+    assert "sends past the front door (IPv4) to 10.0.0.9 on 2 ports: REJECT" in found.headline
+    # shop answers web as always, and nothing of it is refused.
+    assert why(tmp_path / "shop", "web", "shop", **given).kind == "fine"
+
+
 def test_packets_between_two_high_ports_are_refused(tmp_path: Path) -> None:
     # Which of the ports is the server's nobody can tell, so the address alone is said.
     good = spread(
@@ -279,6 +310,18 @@ def test_nothing_seen_and_a_source_is_missing_for_longer_than_a_day(tmp_path: Pa
     assert "data is missing" in found.headline
     source = "123456789012_VpcLatticeAccessLogs_us-east-1_x-1"
     assert found.missing == (f"{source} (0 of 3 deliveries, until 2026-03-10 10:00Z)",)
+
+
+def test_who_calls_under_another_name_is_named(tmp_path: Path) -> None:
+    # Nothing answers where the role payments-task calls from, so it is not known to be the service payments.
+    calls = spread(lattice("payments-task", "ledger", ip="10.0.0.6", target="10.0.0.8"), at(0), 30, 60)
+    given = {"lattice_access": [*BEFORE, *calls]}
+    found = why(tmp_path, "payments", "ledger", **given)
+    assert found.kind == "no_packets"
+    assert dict(found.evidence)["or was it"] == (
+        "payments-task (30 requests in 24 hours; no service answers at its addresses)"
+    )
+    assert "or was it" not in dict(why(tmp_path / "task", "payments-task", "ledger", **given).evidence)
 
 
 def test_nothing_seen_and_no_flow_logs_at_all(tmp_path: Path) -> None:
