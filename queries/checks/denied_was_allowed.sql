@@ -5,7 +5,8 @@
 -- about = """
 -- A policy (of a service, a service network or the caller's identity), a load balancer's rule, firewall or log-in, a TLS
 -- handshake or a security group refuses a caller. In some hour of the baseline the same caller got through with at most
--- 1 % refused. A Lattice caller that stops signing is recognised by the address it called from when it still signed."""
+-- 1 % refused. A Lattice caller that stops signing is recognised by the address it called from when it still signed; of several
+-- there, by that it no longer does."""
 -- runbook = """
 -- Run `eastwest why CALLER CALLEE`: it says since when and shows log lines. service_policy, network_policy: compare the
 -- auth policy's last change with that minute. identity_policy: the caller's own role lacks vpc-lattice-svcs:Invoke.
@@ -64,22 +65,85 @@ with edges as (
     group by n.caller, n.service
 ),
 
--- Whoever signed at an address before is the suspect when an unsigned call from there is refused.
+refused as materialized (
+    select
+        *,
+        case when caller_principal is null and front_door = 'lattice' then caller_vpc end as unsigned_in
+    from edge_requests
+    where time >= $since
+        and time < $until
+        and outcome = 'denied'
+),
+
+signed as (
+    select
+        r.caller_vpc as vpc,
+        r.caller_ip as ip,
+        r.service,
+        p.name as caller,
+        max(r.time) as last_at
+    from lattice_requests as r
+    inner join principal_names as p
+        on r.caller_principal = p.principal
+    semi join refused as u
+        on r.caller_vpc = u.unsigned_in
+        and r.caller_ip = u.caller_ip
+        and r.service = u.service
+    where r.time >= $since
+        and r.time < $until
+    group by r.caller_vpc, r.caller_ip, r.service, p.name
+),
+
+-- Whoever signed at an address before is the suspect when unsigned calls from there are refused: of several the one that no
+-- longer does, which is when most of these came after its last signed call; not whom another one has followed there.
 signers as (
     select
-        s.vpc,
-        s.ip,
-        e.service,
-        arg_max(p.name, e.allowed) as caller,
-        arg_max(p.principal, e.allowed) as principal
-    from sources as s
-    inner join principal_names as p
-        on s.principal = p.principal
-    inner join edges as e
-        on p.name = e.caller
-        and e.past_hour is not null
-        and e.allowed > 0
-    group by s.vpc, s.ip, e.service
+        vpc,
+        ip,
+        service,
+        arg_max(caller, (stopped, allowed, caller)) as caller,
+        arg_max(principal, (stopped, allowed, caller)) as principal
+    from (
+        select
+            c.vpc,
+            c.ip,
+            c.service,
+            c.caller,
+            any_value(c.principal) as principal,
+            any_value(c.allowed) as allowed,
+            2 * count(*) filter (g.last_at is null or u.time > g.last_at) > count(*) as stopped
+        from (
+            select
+                s.vpc,
+                s.ip,
+                e.service,
+                p.name as caller,
+                min(p.principal) as principal,
+                max(e.allowed) as allowed
+            from sources as s
+            inner join principal_names as p
+                on s.principal = p.principal
+            inner join edges as e
+                on p.name = e.caller
+                and e.past_hour is not null
+                and e.allowed > 0
+            group by s.vpc, s.ip, e.service, p.name
+            qualify max(s.hour) >= max(min(s.hour)) over (partition by s.vpc, s.ip, e.service)
+        ) as c
+        inner join refused as u
+            on c.vpc = u.unsigned_in
+            and c.ip = u.caller_ip
+            and c.service = u.service
+        left join signed as g
+            on c.vpc = g.vpc
+            and c.ip = g.ip
+            and c.service = g.service
+            and c.caller = g.caller
+        group by c.vpc, c.ip, c.service, c.caller
+    )
+    group by vpc, ip, service
+    having bool_or(stopped)
+        or count(*) = 1
 ),
 
 refused_requests as (
@@ -94,14 +158,11 @@ refused_requests as (
         r.time,
         r.log_object,
         r.log_line
-    from edge_requests as r
+    from refused as r
     left join signers as g
-        on case when r.caller_principal is null and r.front_door = 'lattice' then r.caller_vpc end = g.vpc
+        on r.unsigned_in = g.vpc
         and r.caller_ip = g.ip
         and r.service = g.service
-    where r.time >= $since
-        and r.time < $until
-        and r.outcome = 'denied'
 ),
 
 requests_now as (

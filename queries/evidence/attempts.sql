@@ -2,8 +2,9 @@
 -- title = "The caller's requests to the callee"
 -- question = "What did the caller ask, and what came back?"
 -- about = """
--- One row a request in the window. An unsigned request from one of the caller's addresses is the caller's too, when it is
--- the only one at that address that has called this callee, and said to be unsigned."""
+-- One row a request in the window. An unsigned request from one of the caller's addresses is the caller's too, and said to be
+-- unsigned, when it has called this callee and no longer signs from there, or is the only one there that has called it. It
+-- is not of who still signs there, though its address be named so."""
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window" }
@@ -22,6 +23,95 @@
 -- log_object = { type = "varchar", about = "source object" }
 -- log_line = { type = "integer", about = "line in it" }
 -- ---
+with asked as materialized (
+    select
+        time,
+        front_door,
+        caller,
+        caller_vpc,
+        caller_ip,
+        caller_principal is null and caller_cert_subject is null as is_unsigned,
+        outcome,
+        denied_by,
+        deny_reason,
+        failure_reason,
+        status,
+        target_group,
+        latency_ms,
+        log_object,
+        log_line
+    from edge_requests
+    where time >= $since
+        and time < $until
+        and callee = $callee
+),
+
+unsigned as (
+    select
+        caller_vpc as vpc,
+        caller_ip as ip,
+        time
+    from asked
+    where is_unsigned
+),
+
+signed as (
+    select
+        caller_vpc as vpc,
+        caller_ip as ip,
+        caller,
+        max(time) as last_at
+    from asked
+    where not is_unsigned
+    group by caller_vpc, caller_ip, caller
+),
+
+-- Whoever signed at an address before; not whom another one has followed there, as addresses are given again. It no longer
+-- signs when most of what came unsigned from there came after its last signed request.
+signers as (
+    select
+        u.vpc,
+        u.ip,
+        c.caller,
+        2 * count(*) filter (g.last_at is null or u.time > g.last_at) > count(*) as stopped
+    from unsigned as u
+    inner join (
+        select
+            s.vpc,
+            s.ip,
+            p.name as caller
+        from sources as s
+        inner join principal_names as p
+            on s.principal = p.principal
+        where p.name in (select c.caller from calls as c where c.callee = $callee)
+        group by s.vpc, s.ip, p.name
+        qualify max(s.hour) >= max(min(s.hour)) over (partition by s.vpc, s.ip)
+    ) as c
+        on u.vpc = c.vpc
+        and u.ip = c.ip
+    left join signed as g
+        on c.vpc = g.vpc
+        and c.ip = g.ip
+        and c.caller = g.caller
+    group by u.vpc, u.ip, c.caller
+),
+
+addresses as (
+    select
+        vpc,
+        ip,
+        list(caller) as callers,
+        coalesce(list(caller) filter (stopped or callers_there = 1), []) as suspects
+    from (
+        select
+            *,
+            count(*) over (partition by vpc, ip) as callers_there
+        from signers
+    )
+    group by vpc, ip
+    having len(suspects) > 0
+)
+
 select
     r.time,
     r.front_door,
@@ -39,37 +129,18 @@ select
     r.status,
     r.target_group,
     r.front_door = 'lattice'
-    and r.caller_principal is null
-    and r.caller_cert_subject is null
+    and r.is_unsigned
     and $caller in (select p.name from principal_names as p) as unsigned,
     r.latency_ms,
     r.log_object,
     r.log_line
-from edge_requests as r
-where r.time >= $since
-    and r.time < $until
-    and r.callee = $callee
-    and (
-        r.caller = $caller
-        or (
-            r.caller_principal is null
-            and r.caller_cert_subject is null
-            and r.caller not in (select n.name from nodes as n)
-            and exists (
-                select 1
-                from sources as s
-                inner join principal_names as p
-                    on s.principal = p.principal
-                where s.vpc = r.caller_vpc
-                    and s.ip = r.caller_ip
-                    and p.name = $caller
-                    and exists (
-                        select 1
-                        from calls as c
-                        where c.caller = $caller
-                            and c.callee = $callee
-                    )
-            )
-        )
+from asked as r
+left join addresses as a
+    on case when r.is_unsigned then r.caller_vpc end = a.vpc
+    and r.caller_ip = a.ip
+where (r.caller = $caller and not coalesce(list_contains(a.callers, r.caller), false))
+    or (
+        list_contains(a.suspects, $caller)
+        and (list_contains(a.callers, r.caller) or r.caller not in (select n.name from nodes as n))
     )
 order by r.time, r.log_object, r.log_line

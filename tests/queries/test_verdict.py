@@ -87,6 +87,31 @@ def test_refused_because_it_no_longer_signs(tmp_path: Path) -> None:
     assert found.next_step == NEXT["unsigned"]
 
 
+def test_of_two_roles_at_one_address_it_is_the_one_that_no_longer_signs(tmp_path: Path) -> None:
+    # web calls more often and signs on; orders-task does not any more from 09:50 on.
+    web = spread(lattice("web", "payments", ip="10.0.0.5", target="10.0.0.9"), at(0), 100, 36)
+    unsigned = spread(denied(None, "payments", "Service", ip="10.0.0.5"), at(50), 10)
+    rows = [*BEFORE, *spread(CALL, at(45), 5, 60), *web, *unsigned]
+    found = why(tmp_path / "orders", lattice_access=rows)
+    assert (found.kind, found.affected, found.attempts, found.since) == ("service_policy", 10, 15, at(50))
+    assert found.next_step == NEXT["unsigned"]
+    found = why(tmp_path / "web", caller="web", lattice_access=rows)
+    assert (found.kind, found.attempts) == ("fine", 25)
+    found = why(tmp_path / "address", caller="10.0.0.5 (vpc-a)", lattice_access=rows)
+    assert (found.kind, found.affected, found.attempts) == ("service_policy", 10, 10)
+
+
+def test_a_role_whose_address_another_one_got_is_not_blamed(tmp_path: Path) -> None:
+    # batch had the address until 05:30, orders-task has it since 09:00, and signs two of three requests.
+    batch = spread(lattice("batch", "payments", ip="10.0.0.5", target="10.0.0.9"), at(0, hour=5), 30, 60)
+    unsigned = spread(denied(None, "payments", "Service", ip="10.0.0.5"), at(46), 10, 60)
+    rows = [*batch, *BEFORE, *spread(CALL, at(46), 30), *unsigned]
+    found = why(tmp_path / "orders", lattice_access=rows)
+    assert (found.kind, found.affected, found.attempts) == ("service_policy", 10, 38)
+    found = why(tmp_path / "batch", caller="batch", lattice_access=rows)
+    assert (found.affected, found.attempts) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("columns", "kind"),
     [
