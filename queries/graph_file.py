@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import SettingsError
+from ingest.terminal import visible
 
 _SECTION = "callees"
 
@@ -92,7 +93,10 @@ def as_toml(edges: Sequence[Edge]) -> str:
 
 
 def as_dot(edges: Sequence[Edge]) -> str:
-    """The edges as a Graphviz digraph: refused ones dashed, failing ones bold, requests as labels."""
+    """The edges as a Graphviz digraph: refused ones dashed, failing ones bold, requests as labels.
+
+    What cannot be shown of a name (control and direction characters, which could rewrite a terminal) is spelled out.
+    """
     style = {"denied": "dashed", "failing": "bold"}
     lines = ["digraph calls {", "  rankdir=LR;", "  node [shape=box];"]
     for edge in sorted(edges, key=lambda edge: (edge.caller, edge.callee)):
@@ -108,10 +112,14 @@ def as_json(edges: Sequence[Edge]) -> str:
 
 
 def _quoted(text: str) -> str:
-    # A JSON string is a TOML string, save for DEL, which TOML wants escaped.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    # A JSON string is a TOML string. What no terminal and no reviewer shows as it is (DEL, which TOML wants escaped,
+    # directions, line separators) is spelled out.
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(
+        c if c.isprintable() else f"\\u{ord(c):04x}" if c <= "\uffff" else f"\\U{ord(c):08x}" for c in quoted
+    )
 
 
 def _dot(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
+    escaped = visible(text).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

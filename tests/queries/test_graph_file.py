@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,14 @@ def test_a_callers_name_is_no_glob(tmp_path: Path, stranger: str) -> None:
 
 
 def test_dot_quotes_hostile_names() -> None:
-    assert r'"a\"];x\\\n" -> "b"' in as_dot([Edge('a"];x\\\n', "b")])
+    assert r'"a\"];x\\\\n" -> "b"' in as_dot([Edge('a"];x\\\n', "b")])
+
+
+@pytest.mark.parametrize("write", [as_dot, as_toml, as_json])
+def test_no_form_carries_what_rewrites_a_terminal(write: Callable[[list[Edge]], str]) -> None:
+    text = write([Edge("a\x1b[2J\u202eb\x7f\x85\u2028\U000e0001", "b\x1b")])
+    assert all(c.isprintable() for c in text.replace("\n", ""))
+    assert "u202e" in text
 
 
 @pytest.mark.parametrize(
