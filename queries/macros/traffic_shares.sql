@@ -84,15 +84,20 @@ filled as (
         and t.step = c.step
 ),
 
+-- With the step before in which the service had any requests.
 compared as (
     select
         *,
         n / nullif(all_n, 0) as share,
-        lag(n / nullif(all_n, 0)) over w as share_before,
-        lag(all_n) over w as all_before,
-        lag(n) over w as n_before
+        last_value(n / nullif(all_n, 0) ignore nulls) over w as share_before,
+        last_value(nullif(all_n, 0) ignore nulls) over w as all_before,
+        last_value(case when all_n > 0 then n end ignore nulls) over w as n_before
     from filled
-    window w as (partition by shifted_at, service, target order by step)
+    window w as (
+        partition by shifted_at, service, target
+        order by step
+        rows between unbounded preceding and 1 preceding
+    )
 )
 
 select
