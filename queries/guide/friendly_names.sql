@@ -53,7 +53,7 @@ with named as (
     group by c.caller, c.callee, c.host
 ),
 
--- The rollup has no SNI: raw lines, but only those that differ.
+-- The rollup has no SNI: raw lines, but only those that differ. A name is the same in whatever letters; host is in small ones.
 differing as (
     select
         r.caller,
@@ -62,7 +62,7 @@ differing as (
     from edge_requests as r
     where r.time >= $since
         and r.time < $until
-        and r.sni <> r.host
+        and lower(r.sni) <> r.host
         and addressing_style(r.host) = 'own_name'
         and (r.target_ip is not null or r.target_status is not null)
     group by r.caller, r.callee
