@@ -87,7 +87,7 @@ judged as (
     select
         l.time,
         l.end_time,
-        coalesce(l.server_ip || ':' || l.server_port, l.server_ip) as server,
+        coalesce(address_and_port(l.server_ip, l.server_port), l.server_ip) as server,
         l.ip_version,
         l.is_attempt,
         l.action = 'REJECT' and l.is_attempt as is_refused,

@@ -27,3 +27,7 @@ case
         ''
     )
 end;
+
+-- 10.0.0.1:443 or [2001:db8::1]:443: without the brackets nobody can tell where the address ends.
+create or replace temp macro address_and_port(ip, port) as
+case when contains(ip, ':') then '[' || ip || ']' else ip end || ':' || port;

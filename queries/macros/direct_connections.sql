@@ -146,7 +146,7 @@ found as (
         sum(d.bytes) as bytes,
         arg_max(d.vpc, (d.last_at, d.log_object, d.log_line)) as vpc,
         list(distinct d.client_ip order by d.client_ip)[:10] as client_ips,
-        list(distinct d.server_ip || ':' || d.server_port order by d.server_ip || ':' || d.server_port)[:10] as targets,
+        list(distinct address_and_port(d.server_ip, d.server_port) order by address_and_port(d.server_ip, d.server_port))[:10] as targets,
         min(d.first_at) as first_at,
         max(d.last_at) as last_at,
         arg_max(d.log_object, (d.last_at, d.log_object, d.log_line)) as log_object,

@@ -26,7 +26,7 @@
 with made as (
     select
         c.*,
-        c.resource_ip || ':' || c.resource_port as resource,
+        address_and_port(c.resource_ip, c.resource_port) as resource,
         account_of(c.caller_vpc_arn) as account,
         coalesce(
             account_of(c.caller_vpc_arn) not in (account_of(c.service_network), account_of(c.resource_configuration)), false

@@ -173,7 +173,7 @@ select
     sum(d.flows)::bigint as direct_flows,
     sum(d.bytes)::bigint as bytes,
     list(distinct d.client_ip order by d.client_ip)[:10] as client_ips,
-    list(distinct d.server_ip || ':' || d.server_port order by d.server_ip || ':' || d.server_port)[:10] as targets,
+    list(distinct address_and_port(d.server_ip, d.server_port) order by address_and_port(d.server_ip, d.server_port))[:10] as targets,
     any_value(f.caller_principal) as caller_principal,
     (select w.complete_until from watermarks as w where w.source = 'vpc_flow') as complete_until
 from refused as f

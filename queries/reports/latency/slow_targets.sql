@@ -31,7 +31,7 @@
 with reached as (
     select
         r.callee,
-        r.target_ip || ':' || r.target_port as target,
+        address_and_port(r.target_ip, r.target_port) as target,
         coalesce(r.target_vpc, '') as vpc,
         time_bucket(interval 10 minutes, r.time) as slot,
         max(r.target_group) as target_group,
