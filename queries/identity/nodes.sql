@@ -1,5 +1,5 @@
 -- Every node of the graph that has a name of its own, with short and unique display names. A node that only is an
--- address is not listed: its name is made from its key.
+-- address is not listed: its name is made from its key, and no name here is one of these.
 with candidates as (
     select
         node,
@@ -7,7 +7,8 @@ with candidates as (
         arg_min(label, (node <> service, service)) as base,
         arg_min(long_label, (node <> service, service)) as longer,
         list(service order by service) as ids,
-        null as reason
+        null as reason,
+        false as looks_made
     from services
     group by node
     union all
@@ -22,7 +23,8 @@ with candidates as (
         short_name(principal),
         short_name(principal) || ' (' || coalesce(account_of(principal), principal) || ')',
         [principal],
-        reason
+        reason,
+        looks_made(short_name(principal), principal)
     from principals
     where node = principal
     union all
@@ -32,7 +34,8 @@ with candidates as (
         any_value(o.name),
         any_value(o.name),
         list(p.principal order by p.principal),
-        any_value(p.reason)
+        any_value(p.reason),
+        false
     from principals as p
     inner join overrides as o
         on p.principal = o.id
@@ -45,7 +48,8 @@ with candidates as (
         any_value(a.name),
         any_value(a.name),
         list(distinct a.vpc || '/' || a.ip order by a.vpc || '/' || a.ip),
-        any_value(a.reason)
+        any_value(a.reason),
+        false
     from address_overrides as a
     where a.node not in (select s.node from services as s)
         and a.node not in (select p.node from principals as p)
@@ -60,20 +64,27 @@ counted as (
         count(*) over (partition by base, kind) as same_of_own_kind,
         count(*) over (partition by longer) as same_longer
     from candidates
+),
+
+named as (
+    select
+        *,
+        case
+            when (same = 1 and not looks_made) or (kind = 'service' and same_of_kind = 1) then base
+            when kind <> 'service' and same_of_own_kind = 1 then base || ' (' || kind || ')'
+            when same_longer = 1 then longer
+            else node
+        end as name
+    from counted
 )
 
 select
     c.node,
     c.kind,
-    case
-        when same = 1 or (kind = 'service' and same_of_kind = 1) then base
-        when kind <> 'service' and same_of_own_kind = 1 then base || ' (' || kind || ')'
-        when same_longer = 1 then longer
-        else c.node
-    end as name,
+    c.name,
     c.ids || coalesce(m.principals, []) as ids,
     coalesce(c.reason, m.reason) as reason
-from counted as c
+from named as c
 left join (
     select
         node,

@@ -24,3 +24,12 @@ list_transform(
 -- (seen_through), the request is the second leg of a call.
 create or replace temp macro relaying_elb(front_door, caller_ip, service) as
 case when front_door = 'alb' and is_lattice_address(caller_ip) then split_part(service, '#', 1) end;
+
+-- Whether a principal calls itself what names are made like here: a word for somebody, an address, or something in brackets
+-- behind a name, as 10.0.0.7 (vpc-a) or orders (role). internet as a key means public clients, whoever else calls himself so.
+create or replace temp macro looks_made(name, principal) as
+ends_with(name, ')')
+or name in ('unknown', 'VPC Lattice')
+or (name = 'internet' and principal <> 'internet')
+or contains(name, ':')
+or regexp_full_match(name, '[0-9.]+');

@@ -361,6 +361,48 @@ def test_display_names_are_unique(tmp_path: Path) -> None:
     ]
 
 
+def test_nobody_is_called_what_somebody_else_is(tmp_path: Path) -> None:
+    """Certificates say what they like, and a role may be called like a kind of caller."""
+
+    def certified(subject: str, ip: str, repeat: int) -> Row:
+        return {
+            **lattice(None, "orders", ip=ip, target="10.0.0.9"),
+            "caller_x509_subject_cn": subject,
+            "repeat": repeat,
+        }
+
+    rows = [
+        {**lattice("orders", "orders", ip="10.0.0.5", target="10.0.0.9"), "repeat": 2},
+        {**lattice(None, "orders", ip="10.0.0.7", target="10.0.0.9"), "repeat": 3},
+        {**lattice(None, "orders", ip="203.0.113.7", target="10.0.0.9"), "source_vpc_id": None, "repeat": 4},
+        {**lattice("internet", "orders", ip="10.0.0.8", target="10.0.0.9"), "repeat": 5},
+        certified("orders (role)", "10.0.0.6", 6),
+        certified("10.0.0.7 (vpc-a)", "10.0.0.6", 7),
+        certified("10.0.0.7", "10.0.0.6", 8),
+        certified("unknown", "10.0.0.6", 9),
+        certified("web.example.com", "10.0.0.6", 10),
+        certified("CN=web (1),O=1", "10.0.0.6", 11),
+        certified("CN=web (1),O=2", "10.0.0.6", 12),
+    ]
+    with session_on(tmp_path, lattice_access=rows) as session:
+        found = edges(session)
+        names = session.query("select name from nodes").column("name").to_pylist()
+    assert len(names) == len(set(names))
+    assert found == {
+        ("orders (role)", "orders"): 2,
+        ("10.0.0.7 (vpc-a)", "orders"): 3,
+        ("internet", "orders"): 4,
+        ("internet (role)", "orders"): 5,
+        ("orders (role) (certificate)", "orders"): 6,
+        ("10.0.0.7 (vpc-a) (certificate)", "orders"): 7,
+        ("10.0.0.7 (certificate)", "orders"): 8,
+        ("unknown (certificate)", "orders"): 9,
+        ("web.example.com", "orders"): 10,
+        ("web (1) (CN=web (1),O=1)", "orders"): 11,
+        ("web (1) (CN=web (1),O=2)", "orders"): 12,
+    }
+
+
 def test_without_an_own_domain_a_lattice_service_has_its_own_name(tmp_path: Path) -> None:
     arn = f"arn:aws:vpc-lattice:us-east-1:{ACCOUNT}:service/svc-0cfe1f49ff3266204"
     host = "orders-0cfe1f49ff3266204.7d67968.vpc-lattice-svcs.us-east-1.on.aws"
