@@ -55,15 +55,24 @@ def check_command(
     fail_on: Severity = typer.Option(Severity.PAGE, "--fail-on", help="Exit 1 when a finding as bad as this is open."),
     form: Shape = _FORMAT,
     check: list[str] = typer.Option([], "--check", help="Only this check; may be repeated."),
+    close: list[str] = typer.Option(
+        [], "--close", help="Close this open finding first (its id): it is meant to be so; may be repeated."
+    ),
     write: bool = typer.Option(True, "--write/--no-write", help="Keep the findings in the lake, or only look."),
 ) -> None:
     """Run the checks over the newest complete window and keep their findings in the lake.
 
     A check's window ends where the data it needs is complete. Run it every five minutes. Exit code 1 when a finding at
     or above --fail-on is open; 4 when no check could run, as the lake has no data of the 24 hours before --at.
+
+    A finding is resolved when the fault is gone, however long that takes: meanwhile it is compared with what was usual
+    before it. One that is here to stay is closed with --close.
     """
     invocation: Invocation = context.obj
     target = invocation.existing_lake(lake)
+    if close and not write:
+        raise typer.BadParameter("is written to the lake: not with --no-write", param_hint="--close")
+    findings.close(target, close)
     chosen = watch.checks(check)
     now = parse_time(at, None) if at else None
     planned = watch.plan(target, chosen, now)
@@ -131,7 +140,7 @@ def _print_findings(rows: list[findings.Row]) -> None:
         console.print("No open findings.")
         return
     table = RichTable(box=None, pad_edge=False, header_style="bold")
-    for name in ("severity", "check", "opened", "seen", "incident"):
+    for name in ("severity", "check", "opened", "seen", "incident", "id"):
         table.add_column(name, no_wrap=True)
     table.add_column("finding", overflow="fold")
     for row in rows:
@@ -141,6 +150,7 @@ def _print_findings(rows: list[findings.Row]) -> None:
             Text(f"{row['opened_at']:%m-%d %H:%M}Z"),
             Text(f"{row['occurrences']}x"),
             Text(row["incident_id"][:6]),
+            Text(row["finding_id"][:6]),
             Text(visible(row["title"] or row["finding_key"])),
         )
     console.print(table)

@@ -5,7 +5,7 @@ Answered from the ledger of objects alone, so before a session opens for the win
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from ingest.errors import LakeError
-from ingest.lake.declarations import OBJECTS, TABLES
+from ingest.lake.declarations import FINDINGS, OBJECTS, TABLES
 from ingest.lake.tables import Lake
 from queries import statements
 from queries.extent import LEDGER_BEFORE
@@ -26,7 +26,10 @@ from queries.watermarks import watermark_statement
 HISTORY = timedelta(hours=24)
 """How far back a source is looked for first; what was regular in that time is due."""
 REMEMBERED = timedelta(days=7)
-"""How far back one that fell silent is: until then it is due, or a day without it would be a complete one."""
+"""How far back one that fell silent is: until then it is due, or a day without it would be a complete one.
+
+After that an open finding remembers it; and it is not due at all when somebody closed its finding."""
+_SLOT = timedelta(minutes=5)
 _NAMED = 3
 """Sources named when some deliver nothing."""
 ENOUGH = 0.9
@@ -121,6 +124,7 @@ class Ledger:
                 *(extension_statements() if not lake.is_local else []),
                 *([secret] if secret else []),
                 scan(OBJECTS, files, None, None),
+                scan(FINDINGS, snapshots[FINDINGS.name].files, None, None),
                 watermark_statement(snapshots),
                 statements.text("macros", "delivery_names"),
                 statements.view("delivered_objects"),
@@ -164,4 +168,23 @@ class Ledger:
             longer = self._rows("coverage", {"history_since": remembered, **bounds})
             rows = [row for row in rows if row["source"] not in forgotten]
             rows += [row for row in longer if row["source"] in forgotten]
-        return tuple(sorted(map(delivery_of, rows), key=lambda delivery: (delivery.format, delivery.source)))
+        found = self._as_found({d.source: d for d in map(delivery_of, rows)}, window)
+        return tuple(sorted(found, key=lambda delivery: (delivery.format, delivery.source)))
+
+    def _as_found(self, known: Mapping[str, Delivery], window: Window) -> Iterable[Delivery]:
+        """Deliveries, with the sources that findings know to be silent, and without those that are meant to be."""
+        first = window.since - (window.since - datetime.min.replace(tzinfo=UTC)) % _SLOT
+        found = dict(known)
+        for row in self._rows("silent", {}):
+            silent = delivery_of({**row, "delivered": 0, "expected": (window.until - first) // _SLOT})
+            before = found.get(silent.source)
+            if (
+                row["is_closed"]
+                and before
+                and not before.delivered
+                and before.delivered_until <= silent.delivered_until
+            ):
+                del found[silent.source]
+            elif not row["is_closed"] and not before and silent.delivered_until <= first:
+                found[silent.source] = silent
+        return found.values()

@@ -3,6 +3,9 @@
 A finding is opened when its key is first found, seen again in later windows, and resolved when a later window that is
 complete enough does not show it; seen after that it is a new finding. One row per finding however often a check runs:
 the same window again changes nothing but what late data changed.
+
+Somebody may close an open one: what it found is meant to be so. It is not open any more, is not opened anew for as long
+as the check shows it, and the check no longer remembers what it was compared with (docs/decisions/0034).
 """
 
 from __future__ import annotations
@@ -16,8 +19,10 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from ingest.errors import QueryError
 from ingest.lake.declarations import FINDINGS
 from ingest.lake.tables import Lake
+from queries.catalog import nearest
 from queries.completeness import ENOUGH, Window
 
 SEVERITIES = ("page", "ticket", "info")
@@ -66,6 +71,36 @@ def record(lake: Lake, verified: Sequence[Verified]) -> list[Row]:
     return after
 
 
+def close(lake: Lake, written: Iterable[str]) -> None:
+    """Close the open findings of these ids, or beginnings of them that no other open one has.
+
+    Raises:
+        QueryError: no open finding has the id, or several begin like that.
+        LakeError: the lake cannot be written.
+    """
+    known = [str(row["finding_id"]) for row in read(lake) if row["state"] == "open"]
+    chosen = {_meant(text, known) for text in written}
+    if not chosen:
+        return
+
+    def closed(rows: pa.Table) -> pa.Table:
+        return _table(
+            {**row, "state": "closed"} if row["finding_id"] in chosen and row["state"] == "open" else row
+            for row in _rows(rows)
+        )
+
+    lake.rewrite(FINDINGS, closed)
+
+
+def _meant(text: str, known: Sequence[str]) -> str:
+    found = [name for name in known if text and name.startswith(text)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise QueryError(f"finding {text}: {len(found)} open ones begin like that; write more of the id")
+    raise QueryError(f"no open finding {text}{nearest(text, known)}")
+
+
 def read(lake: Lake) -> list[Row]:
     """All findings of the lake, as they were committed."""
     return _rows(lake.rows(FINDINGS))
@@ -93,7 +128,7 @@ def amend(current: Sequence[Row], verified: Sequence[Verified]) -> list[Row]:
                 key=lambda row: row["last_seen_at"],
                 default=None,
             )
-            if latest is None or (latest["state"] == "resolved" and check.window.until > latest["resolved_at"]):
+            if latest is None or (latest["resolved_at"] is not None and check.window.until > latest["resolved_at"]):
                 opened.append(_opened(found, check))
                 rows.append(opened[-1])
             else:
@@ -146,7 +181,7 @@ def _see_again(row: Row, found: Offence, check: Verified) -> None:
         row["occurrences"] += 1
     row.update(_last_seen(found, check))
     # A finding resolved by this very window: late data brought it back.
-    row.update(state="open", resolved_at=None)
+    row.update(state="closed" if row["state"] == "closed" else "open", resolved_at=None)
     observed = found.row.get("observed")
     row["worst_value"] = max((v for v in (row["worst_value"], observed) if v is not None), default=None)
 
@@ -159,11 +194,12 @@ def _resolve(rows: Iterable[Row], check: Verified) -> None:
     for row in rows:
         if (
             row["check_name"] == check.check
-            and row["state"] == "open"
+            and row["resolved_at"] is None
             and row["finding_key"] not in found
             and check.window.until >= row["last_seen_at"]
         ):
-            row.update(state="resolved", resolved_at=check.window.until)
+            state = "closed" if row["state"] == "closed" else "resolved"
+            row.update(state=state, resolved_at=check.window.until)
 
 
 def _join_incidents(rows: Iterable[Row], opened: Sequence[Row]) -> None:

@@ -6,7 +6,8 @@
 -- A policy (of a service, a service network or the caller's identity), a load balancer's rule, firewall or log-in, a TLS
 -- handshake or a security group refuses a caller. In some hour of the baseline the same caller got through with at most
 -- 1 % refused. A Lattice caller that stops signing is recognised by the address it called from when it still signed; of several
--- there, by that it no longer does."""
+-- there, by that it no longer does. Once found, it counts as allowed before until it gets through again, and for as long after
+-- that as the baseline."""
 -- runbook = """
 -- Run `eastwest why CALLER CALLEE`: it says since when and shows log lines. service_policy, network_policy: compare the
 -- auth policy's last change with that minute. identity_policy: the caller's own role lacks vpc-lattice-svcs:Invoke.
@@ -41,11 +42,51 @@
 -- reason = { type = "varchar", about = "what the log gives as the reason" }
 -- first_at = { type = "timestamp with time zone", about = "first refusal in the window" }
 -- last_at = { type = "timestamp with time zone", about = "last refusal in the window" }
+-- places = { type = "varchar[]", about = "vpc/ip of calls without a principal, of packets with > ip:port; at most 100" }
 -- log_object = { type = "varchar", about = "object with the last refusal" }
 -- log_line = { type = "integer", about = "its line" }
 -- title = { type = "varchar", about = "the finding in a sentence" }
 -- ---
-with edges as (
+with memory as (
+    select
+        m.finding_key,
+        m.evidence ->> 'layer' as layer,
+        m.evidence ->> 'caller' as caller,
+        m.evidence ->> 'caller_principal' as principal,
+        m.evidence ->> 'callee' as callee,
+        m.evidence ->> 'service' as service,
+        (m.evidence ->> 'unsigned')::boolean as unsigned,
+        (m.evidence ->> 'allowed_before')::bigint as allowed,
+        m.expected_value as denied,
+        from_json(m.evidence -> 'places', '["varchar"]') as places
+    from remembered('denied_was_allowed', $baseline_since, $until) as m
+),
+
+-- Who is known by an address alone, and by a name from logs of allowed calls, would be another one when these are older
+-- than the baseline.
+known_places as (
+    select
+        place,
+        layer,
+        called,
+        min_by(caller, finding_key) as caller,
+        min_by(principal, finding_key) as principal,
+        min_by(callee, finding_key) as callee,
+        min_by(service, finding_key) as service,
+        min_by(unsigned, finding_key) as unsigned
+    from (
+        select
+            *,
+            -- A load balancer's log shows neither the VPC nor, when no target is reached, which service is meant.
+            unnest(list_distinct(places || list_transform(places, lambda place: '/' || split_part(place, '/', 2)))) as place,
+            case when layer <> 'packet' then c.name end as called
+        from memory
+        cross join unnest(list_distinct([service, split_part(service, '#', 1)])) as c (name)
+    )
+    group by place, layer, called
+),
+
+edges as (
     select
         b.caller,
         b.service,
@@ -68,7 +109,9 @@ with edges as (
 refused as materialized (
     select
         *,
-        case when caller_principal is null and front_door = 'lattice' then caller_vpc end as unsigned_in
+        case when caller_principal is null and front_door = 'lattice' then caller_vpc end as unsigned_in,
+        case when caller_principal is null then coalesce(caller_vpc, '') || '/' || caller_ip end as place,
+        caller in (select n.name from nodes as n) as is_known
     from edge_requests
     where time >= $since
         and time < $until
@@ -149,11 +192,12 @@ signers as (
 refused_requests as (
     select
         r.denied_by as layer,
-        coalesce(g.caller, r.caller) as caller,
-        coalesce(r.caller_principal, g.principal) as principal,
-        r.callee,
-        r.service,
-        g.caller is not null as unsigned,
+        coalesce(g.caller, k.caller, r.caller) as caller,
+        coalesce(r.caller_principal, g.principal, k.principal) as principal,
+        coalesce(k.callee, r.callee) as callee,
+        coalesce(k.service, r.service) as service,
+        g.caller is not null or coalesce(k.unsigned, false) as unsigned,
+        r.place,
         r.deny_reason as reason,
         r.time,
         r.log_object,
@@ -163,6 +207,10 @@ refused_requests as (
         on r.unsigned_in = g.vpc
         and r.caller_ip = g.ip
         and r.service = g.service
+    left join known_places as k
+        on case when not r.is_known then r.place end = k.place
+        and r.service = k.called
+        and r.denied_by = k.layer
 ),
 
 requests_now as (
@@ -174,6 +222,7 @@ requests_now as (
         any_value(callee) as callee,
         service,
         bool_or(unsigned) as unsigned,
+        list(distinct place order by place) filter (place is not null)[:100] as places,
         arg_max(reason, (time, reason)) as reason,
         count(*) as denied,
         min(time) as first_at,
@@ -188,10 +237,10 @@ requests_found as (
     select
         n.*,
         n.denied / (n.denied + coalesce(w.allowed, 0)) as share,
-        p.allowed as allowed_before,
-        p.denied as denied_before
+        coalesce(p.allowed, m.allowed) as allowed_before,
+        coalesce(p.denied, m.denied) as denied_before
     from requests_now as n
-    inner join (
+    left join (
         select
             caller,
             service,
@@ -205,11 +254,14 @@ requests_found as (
     ) as p
         on n.caller = p.caller
         and n.service = p.service
+    left join memory as m
+        on n.layer || '|' || coalesce(n.principal, n.caller) || '|' || coalesce(n.service, '') = m.finding_key
     left join edges as w
         on n.caller = w.caller
         and n.service = w.service
         and w.past_hour is null
-    where n.denied >= $min_denied
+    where (p.caller is not null or m.finding_key is not null)
+        and n.denied >= $min_denied
         and n.denied >= $min_share * (n.denied + coalesce(w.allowed, 0))
 ),
 
@@ -218,7 +270,7 @@ handshakes_found as (
     select
         'tls' as layer,
         d.caller,
-        max(p.principal) as principal,
+        coalesce(max(b.principal), max(p.principal)) as principal,
         d.callee,
         b.elb as service,
         false as unsigned,
@@ -235,11 +287,27 @@ handshakes_found as (
     inner join (
         select
             caller,
-            split_part(service, '#', 1) as elb,
+            elb,
+            max(principal) as principal,
             max(allowed) as allowed
-        from edges
-        where past_hour is not null
-            and allowed >= $min_allowed
+        from (
+            select
+                caller,
+                split_part(service, '#', 1) as elb,
+                null as principal,
+                allowed
+            from edges
+            where past_hour is not null
+                and allowed >= $min_allowed
+            union all
+            select
+                caller,
+                service,
+                principal,
+                allowed
+            from memory
+            where layer = 'tls'
+        )
         group by caller, elb
     ) as b
         on d.caller = b.caller
@@ -323,31 +391,29 @@ packets_before as (
     group by all
 ),
 
-packets_found as (
+packets_named as (
     select
-        'packet' as layer,
-        coalesce(c.name, key_name(coalesce(v.vpc, a.vpc, '') || '/' || a.client_ip)) as caller,
-        (select min(p.principal) from principal_names as p where p.name = c.name) as principal,
-        coalesce(s.name, case when contains(a.server_ip, ':') then '[' || a.server_ip || ']' else a.server_ip end)
-            || ':' || a.server_port as callee,
-        coalesce(s.node, coalesce(a.vpc, '') || '/' || a.server_ip || ':' || a.server_port) as service,
-        false as unsigned,
-        'REJECT' as reason,
-        sum(a.denied) as denied,
-        min(a.first_at) as first_at,
-        max(a.last_at) as last_at,
-        arg_max(a.log_object, (a.last_at, a.log_object, a.log_line)) as log_object,
-        arg_max(a.log_line, (a.last_at, a.log_object, a.log_line)) as log_line,
-        sum(a.denied) / sum(a.denied + a.allowed) as share,
-        sum(b.allowed) as allowed_before,
-        0 as denied_before
+        a.*,
+        coalesce(k.caller, c.name, key_name(coalesce(v.vpc, a.vpc, '') || '/' || a.client_ip)) as caller,
+        coalesce(k.principal, (select min(p.principal) from principal_names as p where p.name = c.name)) as principal,
+        coalesce(
+            k.callee,
+            coalesce(s.name, case when contains(a.server_ip, ':') then '[' || a.server_ip || ']' else a.server_ip end)
+            || ':' || a.server_port
+        ) as callee,
+        coalesce(k.service, s.node, coalesce(a.vpc, '') || '/' || a.server_ip || ':' || a.server_port) as service,
+        coalesce(a.vpc, '') || '/' || a.client_ip || ' > ' || a.server_ip || ':' || a.server_port as place,
+        b.allowed as allowed_before
     from attempts as a
-    inner join packets_before as b
+    left join packets_before as b
         on a.vpc is not distinct from b.vpc
         and a.client_ip = b.src_ip
         and a.server_ip = b.dst_ip
         and a.server_port = b.server_port
         and a.protocol is not distinct from b.protocol
+    left join known_places as k
+        on coalesce(a.vpc, '') || '/' || a.client_ip || ' > ' || a.server_ip || ':' || a.server_port = k.place
+        and k.layer = 'packet'
     left join address_vpcs as v
         on a.client_ip = v.ip
         and date_trunc('hour', a.last_at) = v.hour
@@ -359,7 +425,34 @@ packets_found as (
         on a.vpc = s.vpc
         and a.server_ip = s.ip
         and date_trunc('hour', a.last_at) = s.hour
-    group by caller, c.name, callee, s.node, a.vpc, a.server_ip, a.server_port
+    where a.server_port is not null
+        and (b.src_ip is not null or exists (select 1 from memory as m where m.layer = 'packet'))
+),
+
+packets_found as (
+    select
+        'packet' as layer,
+        a.caller,
+        a.principal,
+        a.callee,
+        a.service,
+        false as unsigned,
+        list(distinct a.place order by a.place)[:100] as places,
+        'REJECT' as reason,
+        sum(a.denied) as denied,
+        min(a.first_at) as first_at,
+        max(a.last_at) as last_at,
+        arg_max(a.log_object, (a.last_at, a.log_object, a.log_line)) as log_object,
+        arg_max(a.log_line, (a.last_at, a.log_object, a.log_line)) as log_line,
+        sum(a.denied) / sum(a.denied + a.allowed) as share,
+        coalesce(sum(a.allowed_before), any_value(m.allowed)) as allowed_before,
+        0 as denied_before
+    from packets_named as a
+    left join memory as m
+        on 'packet|' || coalesce(a.principal, a.caller) || '|' || a.service = m.finding_key
+    where a.allowed_before is not null
+        or m.finding_key is not null
+    group by a.caller, a.principal, a.callee, a.service
     having sum(a.denied) >= $min_denied
 ),
 
@@ -386,6 +479,7 @@ select
     reason,
     first_at,
     last_at,
+    coalesce(places, []) as places,
     log_object,
     log_line,
     callee || ' refuses ' || caller || case when layer = 'packet' then ' packets' else ' (' || layer || ')' end

@@ -5,7 +5,8 @@
 -- about = """
 -- The slowest twentieth (p95) of a caller's requests to a service takes at least twice as long as in the edge's own
 -- median hour before, and at least 50 ms longer. The window is read exactly, the past from logarithmic buckets (within
--- 5 %). The finding says which part grew most: the front door, the target, or the response."""
+-- 5 %). An open finding is held against what it was compared with when it was opened, or the slow hours would become the
+-- usual. The finding says which part grew most: the front door, the target, or the response."""
 -- runbook = """
 -- Run `eastwest why CALLER CALLEE`. Of the findings of one incident take the callee that calls no other slow one:
 -- waiting travels from callee to caller. target: the callee or what it waits for. front_door: queueing before the target
@@ -115,7 +116,7 @@ grown as (
         p.p95 as past_p95,
         p.past_hours
     from window_parts as n
-    inner join past as p
+    left join past as p
         on n.caller = p.caller
         and n.service = p.service
         and n.part = p.part
@@ -135,10 +136,27 @@ edges as (
         arg_max(part, (p95 - past_p95, part)) filter (part <> 'total' and p95 > past_p95) as part
     from grown
     group by caller, service
+),
+
+compared as (
+    select
+        e.caller,
+        e.service,
+        e.callee,
+        e.caller_principal,
+        coalesce(e.caller_principal, e.caller) as caller_id,
+        e.observed,
+        coalesce(m.expected_value, e.expected) as expected,
+        e.requests,
+        coalesce(e.past_hours, 0) as past_hours,
+        coalesce(case when m.goes_on then m.evidence ->> 'part' end, e.part) as part
+    from edges as e
+    left join remembered('edge_latency', $baseline_since, $until) as m
+        on coalesce(e.caller_principal, e.caller) || '|' || coalesce(e.service, '') = m.finding_key
 )
 
 select
-    coalesce(caller_principal, caller) as caller_id,
+    caller_id,
     caller,
     caller_principal,
     callee,
@@ -152,7 +170,7 @@ select
     caller || ' waits for ' || callee || ': p95 ' || round(observed)::bigint || ' ms, usually '
         || round(expected)::bigint || ' ms, over ' || requests || ' requests'
         || coalesce('; most of it in the ' || replace(part, '_', ' '), '') as title
-from edges
+from compared
 where requests >= $min_requests
     and observed >= $min_ratio * expected
     and observed - expected >= $min_added_ms

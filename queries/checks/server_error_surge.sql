@@ -5,8 +5,9 @@
 -- about = """
 -- Of a caller's requests to a service at least 5 %, and at least 20 of them, end in a server error or without the
 -- response that was due; that is three times the share of the edge's own usual hour (the median one of the baseline, so
--- that a bad hour in the past neither hides nor makes a surge). When one target group of several has most of the errors
--- the finding names it: a bad canary."""
+-- that a bad hour in the past neither hides nor makes a surge). While a finding is open, and for as long after it as the
+-- baseline, that is the share that it was opened with, or the fault would become the usual. When one target group of
+-- several has most of the errors the finding names it: a bad canary."""
 -- runbook = """
 -- Run `eastwest why CALLER CALLEE`. Of the findings of one incident take the callee that calls no other failing one:
 -- failures travel from callee to caller. A target group named: shift its weight back. Failure reason
@@ -32,7 +33,7 @@
 -- service = { type = "varchar", about = "id of the service" }
 -- target_group = { type = "varchar", about = "target group with 80 % of the errors, where there are several" }
 -- observed = { type = "double", about = "failed / all requests in the window, 0 to 1" }
--- expected = { type = "double", about = "the same in the median hour before; NULL when there was none" }
+-- expected = { type = "double", about = "the same in the median hour before the fault; NULL when there was none" }
 -- errors = { type = "bigint", about = "requests failed in the window" }
 -- no_response = { type = "bigint", about = "of those, without a response" }
 -- requests = { type = "bigint", about = "requests in the window" }
@@ -93,17 +94,31 @@ edges as (
         max(last_at) as last_at
     from groups
     group by caller, service
+),
+
+compared as (
+    select
+        e.*,
+        coalesce(e.caller_principal, e.caller) as caller_id,
+        -- Of a fault that had nothing to be compared with, what came after it is a measure.
+        case when m.goes_on or m.expected_value is not null then m.expected_value else p.share end as share
+    from edges as e
+    left join past as p
+        on e.caller = p.caller
+        and e.service = p.service
+    left join remembered('server_error_surge', $baseline_since, $until) as m
+        on coalesce(e.caller_principal, e.caller) || '|' || coalesce(e.service, '') = m.finding_key
 )
 
 select
-    coalesce(e.caller_principal, e.caller) as caller_id,
+    e.caller_id,
     e.caller,
     e.caller_principal,
     e.callee,
     e.service,
     e.target_group,
     e.errors / e.requests as observed,
-    p.share as expected,
+    e.share as expected,
     e.errors,
     e.no_response,
     e.requests,
@@ -111,14 +126,11 @@ select
     e.last_at,
     e.callee || ' fails ' || e.caller || ': ' || e.errors || ' of ' || e.requests || ' requests ('
         || round(100 * e.errors / e.requests, 1) || ' %) since ' || strftime(e.first_at, '%H:%M') || 'Z, '
-        || case when p.share is null then 'nothing to compare with' else 'usually ' || round(100 * p.share, 1) || ' %' end
+        || case when e.share is null then 'nothing to compare with' else 'usually ' || round(100 * e.share, 1) || ' %' end
         || case when e.target_group is not null then ', nearly all in ' || split_part(e.target_group, 'targetgroup/', 2) else '' end
         as title
-from edges as e
-left join past as p
-    on e.caller = p.caller
-    and e.service = p.service
+from compared as e
 where e.errors >= $min_errors
     and e.errors >= $min_share * e.requests
-    and e.errors / e.requests >= $min_ratio * coalesce(p.share, 0)
+    and e.errors / e.requests >= $min_ratio * coalesce(e.share, 0)
 order by e.errors desc, e.caller, e.service

@@ -83,6 +83,17 @@ def test_fail_on_and_no_write(lake: Path) -> None:
     assert findings.SEVERITIES == ("page", "ticket", "info")
 
 
+def test_a_finding_is_closed_by_its_id_and_is_not_opened_again(lake: Path) -> None:
+    (row,) = json.loads(run(lake, "check", "--at", TEN, "--format", "json").stdout)
+    shown = row["finding_id"][:6]
+    assert shown in run(lake, "check", "--at", TEN).stdout
+    assert isinstance(run(lake, "check", "--at", TEN, "--close", "nothing").exception, QueryError)
+    assert run(lake, "check", "--at", TEN, "--close", shown, "--no-write").exit_code == 2
+    for close in (("--close", shown), ()):
+        result = run(lake, "check", "--at", TEN, *close)
+        assert (result.exit_code, result.stdout) == (0, "No open findings.\n")
+
+
 def test_an_empty_lake_has_nothing_to_say(tmp_path: Path) -> None:
     Lake(str(tmp_path)).create(OBJECTS)
     result = run(tmp_path, "check")

@@ -47,7 +47,9 @@ REJECTS = Table(
 
 FINDINGS = Table(
     "findings",
-    "What the checks found: one row per finding, however often a check ran",
+    # Not in the comment of `state`: columns' comments are in the schema of lakes that are there, which would differ.
+    "What the checks found: one row per finding, however often a check ran. One that somebody closed, since it is meant"
+    " to be so, has the state closed, and a resolved_at when it was gone",
     (
         Column("finding_id", Type.TEXT, "Check and key, hashed: the same finding keeps its id while it is open"),
         Column("check_name", Type.TEXT, "The check that found it"),
