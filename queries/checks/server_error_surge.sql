@@ -39,6 +39,7 @@
 -- requests = { type = "bigint", about = "requests in the window" }
 -- first_at = { type = "timestamp with time zone", about = "first minute of the window with an error" }
 -- last_at = { type = "timestamp with time zone", about = "last minute with an error" }
+-- failing_since = { type = "timestamp with time zone", about = "first_at when the finding was opened" }
 -- title = { type = "varchar", about = "the finding in a sentence" }
 -- ---
 with past as (
@@ -101,7 +102,8 @@ compared as (
         e.*,
         coalesce(e.caller_principal, e.caller) as caller_id,
         -- Of a fault that had nothing to be compared with, what came after it is a measure.
-        case when m.goes_on or m.expected_value is not null then m.expected_value else p.share end as share
+        case when m.goes_on or m.expected_value is not null then m.expected_value else p.share end as share,
+        case when m.goes_on then (m.evidence ->> 'failing_since')::timestamptz end as found_first_at
     from edges as e
     left join past as p
         on e.caller = p.caller
@@ -124,8 +126,11 @@ select
     e.requests,
     e.first_at,
     e.last_at,
-    e.callee || ' fails ' || e.caller || ': ' || e.errors || ' of ' || e.requests || ' requests ('
-        || round(100 * e.errors / e.requests, 1) || ' %) since ' || strftime(e.first_at, '%H:%M') || 'Z, '
+    coalesce(e.found_first_at, e.first_at) as failing_since,
+    e.callee || ' fails ' || e.caller || ' since '
+        || strftime(failing_since, if(failing_since < $until - interval 24 hours, '%Y-%m-%d %H:%M', '%H:%M')) || 'Z: '
+        || e.errors || ' of ' || e.requests || ' requests (' || round(100 * e.errors / e.requests, 1) || ' %) within '
+        || date_diff('minute', $since, $until) || ' minutes, '
         || case when e.share is null then 'nothing to compare with' else 'usually ' || round(100 * e.share, 1) || ' %' end
         || case when e.target_group is not null then ', nearly all in ' || split_part(e.target_group, 'targetgroup/', 2) else '' end
         as title

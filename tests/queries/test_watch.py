@@ -103,6 +103,22 @@ def test_days_of_a_fault_are_one_finding_that_ends_with_it(fault: str, tmp_path:
     assert check(lake, name, 49) == [("resolved", 3)]
 
 
+def test_a_surge_says_since_when_it_lasts(tmp_path: Path) -> None:
+    lake = lake_of(
+        tmp_path, {"lattice_access": [*every(2, 0, 6, CALL), *every(2, 6, 36, {**CALL, "response_code": 500})]}
+    )
+    titles = []
+    for at in (7, 8, 36):
+        check(lake, "server_error_surge", at)
+        titles += [row["title"] for row in findings.read(lake)]
+    counts = "30 of 30 requests (100.0 %) within 60 minutes, usually 0.0 %"
+    assert titles == [
+        f"payments fails orders since 15:00Z: {counts}",
+        f"payments fails orders since 15:00Z: {counts}",
+        f"payments fails orders since 2026-03-10 15:00Z: {counts}",
+    ]
+
+
 def test_a_fault_that_comes_and_goes_is_not_its_own_measure(tmp_path: Path) -> None:
     # Of each four hours three are bad: after a day the median hour is bad, and the next time is found all the same.
     bad = {**CALL, "response_code": 500}
