@@ -5,8 +5,9 @@
 -- about = """
 -- The slowest twentieth (p95) of a caller's requests to a service takes at least twice as long as in the edge's own
 -- median hour before, and at least 50 ms longer. The window is read exactly, the past from logarithmic buckets (within
--- 5 %). An open finding is held against what it was compared with when it was opened, or the slow hours would become the
--- usual. The finding says which part grew most: the front door, the target, or the response."""
+-- 5 %); of that, hours count in which few requests were refused, as refusals are answered at once. An open finding is held
+-- against what it was compared with when it was opened, or the slow hours would become the usual. The finding says which
+-- part grew most: the front door, the target, or the response."""
 -- runbook = """
 -- Run `eastwest why CALLER CALLEE`. Of the findings of one incident take the callee that calls no other slow one:
 -- waiting travels from callee to caller. target: the callee or what it waits for. front_door: queueing before the target
@@ -23,6 +24,7 @@
 -- min_requests = { type = "bigint", default = 50, about = "requests in the window, and in an hour that counts, at least" }
 -- min_ratio = { type = "double", default = 2.0, about = "p95 now / p95 before, at least" }
 -- min_added_ms = { type = "double", default = 50.0, about = "p95 now - p95 before in ms, at least" }
+-- max_refused = { type = "double", default = 0.1, about = "share of refusals in an hour that counts, at most" }
 -- [columns]
 -- caller_id = { type = "varchar", about = "principal of the caller, else its name" }
 -- caller = { type = "varchar", about = "caller's display name" }
@@ -62,6 +64,17 @@ with hours as (
     having sum(h.requests) > 0
 ),
 
+-- The rollup of durations holds refusals too, which are answered at once: hours of many are no measure.
+refused as (
+    select
+        caller,
+        service,
+        hour
+    from edge_calls($baseline_since, $since)
+    group by caller, service, hour
+    having sum(denied) > $max_refused * sum(requests)
+),
+
 past as (
     select
         caller,
@@ -77,6 +90,8 @@ past as (
             hour,
             bucket_quantile(bucket, requests, 0.95) as p95
         from hours
+        anti join refused as r
+            using (caller, service, hour)
         group by caller, service, part, hour
         having sum(requests) >= $min_requests
     )

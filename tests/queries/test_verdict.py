@@ -270,6 +270,12 @@ def test_allowed_and_slow(tmp_path: Path) -> None:
     assert "p95 400 ms, usually 10 ms, most of it at the target" in found.headline
 
 
+def test_what_takes_as_long_as_always_after_hours_of_refusals_is_not_slow(tmp_path: Path) -> None:
+    refused = spread(denied("orders-task", "payments", "Service", ip="10.0.0.5", duration=1), at(0, hour=6), 440)
+    found = why(tmp_path, lattice_access=[*refused, *spread({**CALL, "duration": 120}, at(45), 30)])
+    assert (found.kind, found.mood) == ("fine", "good")
+
+
 def test_allowed_and_fine(tmp_path: Path) -> None:
     found = why(tmp_path, lattice_access=spread(CALL, at(0), 60, 60))
     assert (found.kind, found.mood, found.affected, found.attempts) == ("fine", "good", 0, 15)

@@ -3,8 +3,9 @@
 -- question = "Which edges became slower, and by how much?"
 -- about = """
 -- Now: exact, from the requests, for windows of up to exact_minutes; longer ones from the hourly rollup (whole hours, within
--- 5 %; exact says which). Before: the rollup's whole hours before the window. Refused requests are left out of an exact now; the rollup
--- holds them, so an edge that was refused before looks faster there than it was."""
+-- 5 %; exact says which). Before: the rollup's whole hours before the window. Refused requests, which are answered at once, are
+-- left out of an exact now; the rollup holds them, so a rolled-up now of an edge that is refused looks faster than it is, and an edge
+-- of which more than max_refused was refused before is not compared."""
 -- history_hours = 168
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
@@ -12,6 +13,7 @@
 -- baseline_hours = { type = "bigint", default = 168, about = "hours before the window to compare with" }
 -- min_requests = { type = "bigint", default = 20, about = "leave out edges with fewer timed requests in the window" }
 -- exact_minutes = { type = "bigint", default = 360, about = "longest window whose quantiles come from the requests" }
+-- max_refused = { type = "double", default = 0.1, about = "share of refusals before with which it is compared, at most" }
 -- [columns]
 -- caller = { type = "varchar", about = "display name of the caller's node" }
 -- callee = { type = "varchar", about = "display name of the callee's node" }
@@ -21,7 +23,7 @@
 -- p99_ms = { type = "double", about = "99th percentile now" }
 -- exact = { type = "boolean", about = "now comes from the requests, not from the rollup" }
 -- n_before = { type = "bigint", about = "timed requests before" }
--- p50_before_ms = { type = "double", about = "median before; NULL: not called then" }
+-- p50_before_ms = { type = "double", about = "median before; NULL: not called then, or too often refused" }
 -- p90_before_ms = { type = "double", about = "90th percentile before" }
 -- p99_before_ms = { type = "double", about = "99th percentile before" }
 -- p90_ratio = { type = "double", about = "p90 now / before" }
@@ -63,17 +65,31 @@ present as (
     where n >= $min_requests
 ),
 
+refused as (
+    select
+        e.caller,
+        e.callee
+    from edges($since - to_hours($baseline_hours), $since) as e
+    where e.denied > $max_refused * e.requests
+),
+
 -- Of the past only what is compared: a week knows many more edges than an hour.
 past as (
     select
         l.caller,
         l.callee,
         sum(l.requests) as n,
-        [p50(l.bucket, l.requests), p90(l.bucket, l.requests), p99(l.bucket, l.requests)] as ms
+        case
+            when any_value(r.caller) is null
+                then [p50(l.bucket, l.requests), p90(l.bucket, l.requests), p99(l.bucket, l.requests)]
+        end as ms
     from edge_latencies($since - to_hours($baseline_hours), hour_of($since)) as l
     semi join present as c
         on l.caller = c.caller
         and l.callee = c.callee
+    left join refused as r
+        on l.caller = r.caller
+        and l.callee = r.callee
     group by l.caller, l.callee
 )
 
