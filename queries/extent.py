@@ -14,7 +14,7 @@ from functools import cached_property
 from ingest.lake.declarations import OBJECTS, ROLLUPS, SOURCE_TABLES, TABLES
 from ingest.lake.schema import Table
 from ingest.lake.snapshot import DataFile, Snapshot
-from queries.times import parse_time
+from queries.times import minute_from, minute_of, parse_time
 from queries.watermarks import bounds_statements, complete_until, newest_data, next_minute, oldest_data, oldest_of
 
 Bound = datetime | str | None
@@ -119,7 +119,8 @@ def extent_of(
     *,
     is_local: bool,
 ) -> Extent:
-    """The extent between two bounds; relative ones count back from the end of complete data.
+    """The extent between two bounds, with all of the minutes that they lie in; relative ones count back from the end of
+    complete data.
 
     Of a lake that is not on this machine, without bounds, the newest 7 days of data: said on stderr. QueryError for a
     bound that is no time.
@@ -132,7 +133,7 @@ def extent_of(
     if since is None and until is None and newest is not None and not is_local:
         since = newest - _REMOTE_WINDOW
         print(f"window: the newest 7 days of data, since {since:%Y-%m-%d %H:%M}Z; see --since", file=sys.stderr)
-    return Extent(snapshots, since, until, history, around)
+    return Extent(snapshots, since and minute_of(since), until and minute_from(until), history, around)
 
 
 def hour_of(time: datetime) -> datetime:

@@ -54,6 +54,15 @@ def test_a_minute_that_a_window_begins_or_ends_in_counts_whole(lake: Lake, name:
     assert counts(lake, name, at(0) + HALF, at(5)) == [("orders", "payments", 11, 0, 1)]
 
 
+@pytest.mark.parametrize("name", ["call_graph", "edge_health"])
+def test_a_session_between_bounds_holds_all_of_their_minutes(lake: Lake, name: str) -> None:
+    """As `eastwest query --since --until` opens it: the requests themselves are read between the same minutes."""
+    with open_session(lake, "2026-03-10T09:00:45Z", "2026-03-10T09:05:30Z") as session:
+        assert session.window() == (at(0), at(6))
+        rows = catalog.report(name).run(session).to_pylist()
+    assert [tuple(row[column] for column in COUNTS) for row in rows] == [("orders", "payments", 21, 10, 1)]
+
+
 def test_no_share_is_more_than_all(lake: Lake) -> None:
     with open_session(lake) as session:
         given = {"since": at(0) + HALF, "until": at(0) + HALF + timedelta(seconds=5), "min_wrong": 1}
