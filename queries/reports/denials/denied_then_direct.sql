@@ -3,9 +3,8 @@
 -- question = "Who was refused at the front door and then connected straight to the service's targets?"
 -- about = """
 -- The client is the refused caller: the same address in the same VPC (as far as the logs tell), or an address that only it
--- had in that hour. The connection was
--- accepted at a target's own interface, at an address and port that requests to the service reached within live_minutes.
--- Without flow records of the target's VPC nothing is found; complete_until says until when there are any."""
+-- had in that hour. The connection was accepted at a target's own interface, at an address and port that requests to the
+-- service reached within live_minutes. Without flow records of the target's VPC nothing is found; complete_until says until when there are any."""
 -- around_minutes = 10
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
@@ -102,11 +101,17 @@ arrivals as (
     group by all
 ),
 
--- A client's address that several VPCs have is in the target's: there is no route between overlapping ranges.
+-- A client's address that several VPCs have is in the target's, where that has it: there is no route between overlapping
+-- ranges. Where nothing shows it, no VPC is told.
 clients as (
     select
         a.*,
-        coalesce(w.vpc, a.vpc) as client_vpc,
+        case
+            when w.vpc is not null then w.vpc
+            when n.node is not null
+                or (hour_of(a.minute), a.vpc, a.client_ip) in (select (i.hour, i.vpc, i.ip) from interface_addresses as i)
+                then a.vpc
+        end as client_vpc,
         coalesce(n.name, v.name) as name
     from arrivals as a
     left join address_names as n
