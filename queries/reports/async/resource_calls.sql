@@ -3,7 +3,8 @@
 -- question = "Who reaches which resource configuration, and which of them are AWS services rather than our own callers?"
 -- about = """
 -- An AWS service (EventBridge and Step Functions connect through a VPC of AWS's) is told by its VPC: its account owns neither
--- the service network nor the resource. The logs do not say which of the two it is. They say no bytes, no status and no
+-- the service network nor the resource, and no other log knows an address of the VPC or a principal of the account (a network
+-- that another account shares is called from own VPCs). The logs do not say which of the two it is. They say no bytes, no status and no
 -- refusal either: a row is a connection that was made."""
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
@@ -27,10 +28,7 @@ with made as (
     select
         c.*,
         address_and_port(c.resource_ip, c.resource_port) as resource,
-        account_of(c.caller_vpc_arn) as account,
-        coalesce(
-            account_of(c.caller_vpc_arn) not in (account_of(c.service_network), account_of(c.resource_configuration)), false
-        ) as is_aws
+        account_of(c.caller_vpc_arn) as account
     from resource_connections as c
     where c.time >= $since
         and c.time < $until
