@@ -108,13 +108,15 @@ services_seen as (
     inner join nodes as n
         on a.node = n.node
     left join (
-        select distinct
+        select
             hour,
             dst_ip,
             server_port,
             vpc,
             direction
         from flow_hours
+        group by all
+        having sum(flows) > 0
     ) as f
         on a.hour = f.hour
         and a.ip = f.dst_ip

@@ -109,6 +109,8 @@ answering as (
             on e.id = s.service
         where e.side = 'target'
             and e.id not in (select k.service from seen_through as k)
+        group by e.hour, e.vpc, e.ip, e.port, s.node
+        having sum(e.sightings) > 0
         union
         select
             g.hour,

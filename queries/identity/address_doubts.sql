@@ -26,7 +26,7 @@ handed_on as (
 
 -- No service answers at a caller's address, but others of the network connect to it: a proxy does that.
 entered as (
-    select distinct
+    select
         f.hour,
         f.vpc,
         f.dst_ip as ip
@@ -41,6 +41,8 @@ entered as (
         and f.action = 'ACCEPT'
         and is_private(f.src_ip)
         and not is_lattice_address(f.src_ip)
+    group by f.hour, f.vpc, f.dst_ip
+    having sum(f.flows) > 0
 ),
 
 doubts as (

@@ -2,7 +2,7 @@
 -- when the node's interface saw the same pair and port in that hour. Where no interface shows the pair, the client is where
 -- its address is known to be, unless flow records of that address exist: they would show it. NULL: not to be told.
 with clients as (
-    select distinct
+    select
         i.elb,
         f.hour,
         f.src_ip,
@@ -13,15 +13,16 @@ with clients as (
         on f.interface_id = i.interface_id
         and f.dst_ip = i.ip
     where f.direction = 'ingress'
+    group by all
+    having sum(f.flows) > 0
 ),
 
-shown as (
+seen as (
     select
         c.hour,
         c.elb,
         c.src_ip as ip,
-        min(f.vpc) as vpc,
-        max(f.vpc) as other_vpc
+        case when sum(f.flows) > 0 then f.vpc end as vpc
     from clients as c
     left join flow_hours as f
         on c.hour = f.hour
@@ -30,9 +31,20 @@ shown as (
         and c.server_port = f.server_port
         and f.direction = 'egress'
         and f.vpc is not null
-    group by c.hour, c.elb, c.src_ip
-    having is_private(c.src_ip)
-        or count(f.vpc) > 0
+    group by c.hour, c.elb, c.src_ip, f.vpc
+),
+
+shown as (
+    select
+        hour,
+        elb,
+        ip,
+        min(vpc) as vpc,
+        max(vpc) as other_vpc
+    from seen
+    group by hour, elb, ip
+    having is_private(ip)
+        or count(vpc) > 0
 )
 
 select

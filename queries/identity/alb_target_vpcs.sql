@@ -1,13 +1,12 @@
 -- The VPC of the targets of a load balancer, by the flow record of a connection from one of its nodes to the target's
 -- port, at the target's own interface. Where no interface shows it, the target is where its address is known to be, unless
 -- flow records of that address exist: they would show it. NULL: not to be told.
-with shown as (
+with seen as (
     select
         t.hour,
         t.elb,
         t.ip,
-        min(f.vpc) as vpc,
-        max(f.vpc) as other_vpc
+        case when sum(f.flows) > 0 then f.vpc end as vpc
     from alb_targets as t
     inner join alb_nodes as n
         on t.elb = n.elb
@@ -18,7 +17,18 @@ with shown as (
         and t.port = f.server_port
         and f.direction = 'ingress'
         and f.vpc is not null
-    group by t.hour, t.elb, t.ip
+    group by t.hour, t.elb, t.ip, f.vpc
+),
+
+shown as (
+    select
+        hour,
+        elb,
+        ip,
+        min(vpc) as vpc,
+        max(vpc) as other_vpc
+    from seen
+    group by hour, elb, ip
 )
 
 select

@@ -1,7 +1,7 @@
 -- The addresses of each network interface, per hour: what it sends from and receives at, and whether it passes on what is
 -- not its own. A NAT or a router does: the same client or server is there on the way in and on the way out.
 with seen as (
-    select distinct
+    select
         hour,
         vpc,
         interface_id,
@@ -9,6 +9,8 @@ with seen as (
     from flow_hours
     where direction in ('egress', 'ingress')
         and vpc is not null
+    group by all
+    having sum(flows) > 0
 ),
 
 -- Only an interface with several addresses of one kind can be one: most are not looked at any further.
@@ -36,7 +38,8 @@ passing as (
         on f.hour = c.hour
         and f.interface_id = c.interface_id
     group by f.hour, f.interface_id, f.src_ip
-    having count(distinct f.direction) = 2
+    having sum(f.flows) filter (f.direction = 'egress') > 0
+        and sum(f.flows) filter (f.direction = 'ingress') > 0
     union
     select
         f.hour,
@@ -47,7 +50,8 @@ passing as (
         on f.hour = c.hour
         and f.interface_id = c.interface_id
     group by f.hour, f.interface_id, f.dst_ip
-    having count(distinct f.direction) = 2
+    having sum(f.flows) filter (f.direction = 'egress') > 0
+        and sum(f.flows) filter (f.direction = 'ingress') > 0
 )
 
 select

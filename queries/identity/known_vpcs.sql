@@ -6,6 +6,8 @@ with seen as (
         vpc
     from endpoint_hours
     where vpc is not null
+    group by hour, ip, vpc
+    having sum(sightings) > 0
     union
     select
         hour,

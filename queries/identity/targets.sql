@@ -6,12 +6,14 @@ with answered as (
         e.vpc,
         e.ip,
         s.node,
-        e.sightings
+        sum(e.sightings) as sightings
     from endpoint_hours as e
     inner join services as s
         on e.id = s.service
     where e.side = 'target'
         and e.id not in (select t.service from seen_through as t)
+    group by e.hour, e.vpc, e.ip, s.node
+    having sum(e.sightings) > 0
     union all
     select
         t.hour,

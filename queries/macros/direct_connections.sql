@@ -16,6 +16,8 @@ with fronted as (
     where e.side = 'target'
         and e.hour >= date_trunc('hour', begin_at) - interval 1 hour
         and e.id not in (select t.service from seen_through as t)
+    group by e.hour, e.vpc, e.ip, e.port, s.node
+    having sum(e.sightings) > 0
     union
     select
         t.hour,

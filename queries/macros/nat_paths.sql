@@ -40,4 +40,5 @@ where f.direction = 'ingress'
     and f.action = 'ACCEPT'
     and f.src_ip <> o.nat_ip
     and f.dst_ip <> o.nat_ip
-group by all;
+group by all
+having sum(f.flows) > 0;

@@ -78,6 +78,8 @@ anti join (
     where direction = 'egress'
         and action = 'ACCEPT'
         and hour >= first_hour()
+    group by hour, src_ip, dst_ip, server_port, protocol
+    having sum(flows) > 0
 ) as f
     on case when c.action = 'ACCEPT' and c.connection_direction = 'ingress' then c.client_ip end = f.src_ip
     and c.server_ip = f.dst_ip

@@ -38,7 +38,7 @@ with lattice_lines as (
 ),
 
 client_ends as (
-    select distinct
+    select
         hour,
         src_ip,
         dst_ip,
@@ -49,6 +49,8 @@ client_ends as (
         and action = 'ACCEPT'
         and hour >= hour_of($since)
         and hour < $until
+    group by hour, src_ip, dst_ip, server_port, protocol
+    having sum(flows) > 0
 ),
 
 records as (

@@ -151,6 +151,8 @@ counted as materialized (
             and action = 'ACCEPT'
             and hour >= hour_of($since - interval 11 minutes)
             and src_ip in (select client_ip from near)
+        group by hour, src_ip, dst_ip, server_port, protocol
+        having sum(flows) > 0
     ) as f
         on case when c.action = 'ACCEPT' and c.connection_direction = 'ingress' then c.client_ip end = f.src_ip
         and c.server_ip = f.dst_ip

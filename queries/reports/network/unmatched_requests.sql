@@ -113,6 +113,15 @@ legs as (
     where a.target_ip is not null
 ),
 
+logged_vpcs as (
+    select f.vpc
+    from flow_hours as f
+    where f.hour >= hour_of($since)
+        and f.hour < $until
+    group by f.vpc
+    having sum(f.flows) > 0
+),
+
 counted as (
     select
         l.caller,
@@ -136,7 +145,7 @@ select
     c.unmatched / c.requests as share,
     case
         when c.vpc is null then 'VPC unknown'
-        when c.vpc in (select f.vpc from flow_hours as f where f.hour >= hour_of($since) and f.hour < $until)
+        when c.vpc in (select f.vpc from logged_vpcs as f)
             then 'flow records missing'
         else 'no flow records of the VPC'
     end as reason,

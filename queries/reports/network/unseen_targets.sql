@@ -26,12 +26,14 @@ with answered as (
         e.ip,
         e.port,
         s.node,
-        e.sightings
+        sum(e.sightings) as sightings
     from endpoint_hours as e
     inner join services as s
         on e.id = s.service
     where e.side = 'target'
         and e.ip not in (select n.ip from alb_nodes as n)
+    group by e.hour, e.vpc, e.ip, e.port, s.node
+    having sum(e.sightings) > 0
     union all
     select
         t.hour,
@@ -46,6 +48,30 @@ with answered as (
     left join address_vpcs as v
         on t.hour = v.hour
         and t.ip = v.ip
+),
+
+shown as (
+    select
+        f.hour,
+        f.dst_ip,
+        f.server_port,
+        f.vpc,
+        f.direction
+    from flow_hours as f
+    where f.hour >= hour_of($since)
+        and f.hour < $until
+        and (f.dst_ip, f.server_port) in (select (a.ip, a.port) from answered as a)
+    group by all
+    having sum(f.flows) > 0
+),
+
+logged_vpcs as (
+    select f.vpc
+    from flow_hours as f
+    where f.hour >= hour_of($since)
+        and f.hour < $until
+    group by f.vpc
+    having sum(f.flows) > 0
 ),
 
 unseen as (
@@ -63,14 +89,13 @@ unseen as (
         and a.ip is not null
         and not exists (
             select 1
-            from flow_hours as f
+            from shown as f
             where f.dst_ip = a.ip
                 and f.server_port = a.port
                 and f.hour = a.hour
                 and (f.vpc = a.vpc or a.vpc is null or f.vpc is null or f.direction = 'egress')
         )
     group by all
-    having sum(a.sightings) > 0
 )
 
 select
@@ -83,7 +108,7 @@ select
     u.last_hour,
     case
         when u.vpc is null then 'VPC unknown'
-        when u.vpc in (select f.vpc from flow_hours as f where f.hour >= hour_of($since) and f.hour < $until)
+        when u.vpc in (select f.vpc from logged_vpcs as f)
             then 'none of this address'
         else 'no flow records of the VPC'
     end as reason,
