@@ -25,15 +25,14 @@
 with doors as (
     select distinct
         a.ip
-    from address_names as a
+    from interface_addresses as a
     inner join alb_interfaces as i
-        on a.vpc = i.vpc
+        on a.interface_id = i.interface_id
     inner join services as s
         on split_part(s.service, '#', 1) = i.elb
     inner join nodes as n
         on s.node = n.node
     where n.name = $callee
-        and a.node = i.elb
     union
     select
         x.ip

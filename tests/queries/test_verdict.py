@@ -223,6 +223,28 @@ def test_packets_past_the_front_door_are_refused(tmp_path: Path) -> None:
     assert why(tmp_path / "shop", "web", "shop", **given).kind == "fine"
 
 
+def test_packets_to_the_nodes_other_address_are_refused(tmp_path: Path) -> None:
+    """The load balancer has one service alone, so its node in the graph is that one's."""
+    door, home = {"vpc": "vpc-a", "interface_id": "eni-40"}, {"vpc": "vpc-a", "interface_id": "eni-5"}
+    good = spread(
+        alb(ELB, HOST, ip="10.0.0.5", target="10.0.0.9", group="payments", ip_address="10.0.0.40"), at(0), 60, 60
+    )
+    sent = [
+        flow("10.0.0.40", "10.0.0.9", 8080, direction="egress", **door),
+        flow("10.0.0.5", "10.0.0.40", 443, direction="egress", **home),
+        flow("fd00::5", "fd00::40", 443, direction="egress", **home),
+    ]
+    refused = spread(flow("fd00::5", "fd00::40", 443, direction="ingress", action="REJECT", **door), at(50), 10)
+    found = why(
+        tmp_path,
+        alb_access=good,
+        lattice_access=spread(lattice("orders-task", "ledger", ip="10.0.0.5"), at(0), 60, 60),
+        vpc_flow=[*(row for leg in sent for row in spread(leg, at(0), 60, 60)), *refused],
+    )
+    assert (found.kind, found.affected, found.since) == ("packet", 10, at(50))
+    assert "at fd00::40:443: REJECT" in found.headline
+
+
 def test_packets_between_two_high_ports_are_refused(tmp_path: Path) -> None:
     # Which of the ports is the server's nobody can tell, so the address alone is said.
     good = spread(
