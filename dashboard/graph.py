@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from dashboard.labels import name_below, with_label
 from dashboard.layout import HEIGHT, WIDTH, Pair, Point, arrange, route
 from dashboard.palette import STATES, Palette, State
-from dashboard.text import visible
+from dashboard.text import short, visible
 
 MOST_NODES = 60
 """Nodes drawn at most: more cannot be read; the table has every edge."""
@@ -125,7 +126,8 @@ def draw(
     links: list[dict[str, Any]] = []
     owners: list[Pair] = []
     passed: set[Point] = set()
-    labels: list[Point] = []
+    width = _name_width(places)
+    texts = [dot for node in nodes for dot in name_below(places[node], len(_shown(node)), width)]
     both = {edge.pair for edge in edges}
     for edge in sorted(edges, key=lambda e: e.pair):
         bends = [] if edge.caller == edge.callee else route(edge.pair, places, passed)
@@ -133,7 +135,7 @@ def draw(
         curve = _curve(edge.pair, places, both)
         labelled = 0
         if edge.label:
-            points, labelled = _with_label(points, curve, labels)
+            points, labelled = with_label(points, curve, texts)
         stops = [name[edge.caller]]
         for k, bend in enumerate(points[1:-1]):
             stops.append(f"{name[edge.caller]}-{name[edge.callee]}-{k}")
@@ -143,7 +145,7 @@ def draw(
         owners += [edge.pair] * (len(stops) - 1)
     # The corners keep the scale: positions must not move because the outermost node left.
     data += [_unseen("corner-0", (0.0, 0.0)), _unseen("corner-1", (WIDTH, HEIGHT))]
-    return Drawing(_option(data, links, _name_width(places), palette), owners, nodes, places)
+    return Drawing(_option(data, links, width, palette), owners, nodes, places)
 
 
 def _name_width(places: Mapping[str, Point]) -> int:
@@ -173,11 +175,15 @@ def _worse(one: State, other: State) -> State:
     return min(one, other, key=STATES.index)
 
 
+def _shown(node: str) -> str:
+    return short(visible(node, _NAME_LENGTH))
+
+
 def _node(id_: str, node: str, place: Point, kind: str, state: State, palette: Palette) -> dict[str, Any]:
     shape = _SHAPES.get(kind, "circle")
     return {
         "id": id_,
-        "name": visible(node, _NAME_LENGTH),
+        "name": _shown(node),
         "value": kind.replace("_", " "),
         "x": round(place[0], 2),
         "y": round(place[1], 2),
@@ -211,31 +217,6 @@ def _curve(pair: Pair, places: Mapping[str, Point], both: set[Pair]) -> float:
     if abs(x0 - x1) <= 1:
         return 0.35
     return 0.15 if (pair[1], pair[0]) in both else 0.0
-
-
-def _with_label(points: Sequence[Point], curve: float, labels: list[Point]) -> tuple[list[Point], int]:
-    """The points, one more where that frees a place, and the stretch whose middle holds the label; adds to `labels`.
-
-    ECharts writes a label at the middle of its link and nowhere else, so a line is cut where another middle is needed.
-    """
-    ways = [(list(points), k) for k in range(len(points) - 1)]
-    if len(points) == 2 and not curve:
-        (x0, y0), (x1, y1) = points
-        for cut, stretch in ((0.62, 0), (0.38, 1)):
-            ways.append(([points[0], (x0 + (x1 - x0) * cut, y0 + (y1 - y0) * cut), points[1]], stretch))
-    way = max(ways, key=lambda way: (min([1.0, *(_apart(_middle(*way), label) for label in labels)]), -len(way[0])))
-    labels.append(_middle(*way))
-    return way
-
-
-def _middle(points: Sequence[Point], stretch: int) -> Point:
-    (x0, y0), (x1, y1) = points[stretch], points[stretch + 1]
-    return (x0 + x1) / 2, (y0 + y1) / 2
-
-
-def _apart(one: Point, other: Point) -> float:
-    """How far two labels are from touching: 1 or more is clear. A label is some 130 wide and 28 high."""
-    return max(abs(one[0] - other[0]) / 130, abs(one[1] - other[1]) / 28)
 
 
 def _pieces(

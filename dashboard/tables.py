@@ -13,7 +13,7 @@ from typing import Any
 from dashboard.data import Row
 from dashboard.graph import Edge
 from dashboard.palette import MEANING
-from dashboard.text import clock, milliseconds, percent, visible
+from dashboard.text import clock, milliseconds, percent, short, visible
 
 Columns = dict[str, list[Any]]
 
@@ -21,18 +21,18 @@ PAUSE = timedelta(minutes=15)
 """What ends a run of `edge_health`: one that begins within it of the window's start may have begun before."""
 
 DENIED_WIDTHS = {
-    "caller": 140,
-    "callee": 104,
-    "layer": 102,
-    "count": 52,
-    "first": 66,
-    "worked until": 88,
-    "last": 66,
+    "caller": 172,
+    "callee": 100,
+    "layer": 96,
+    "count": 48,
+    "first": 64,
+    "worked until": 84,
+    "last": 64,
     "reason": 150,
 }
 EDGE_WIDTHS = {
-    "caller": 250,
-    "callee": 230,
+    "caller": 244,
+    "callee": 224,
     "state": 116,
     "from": 88,
     "to": 76,
@@ -84,8 +84,8 @@ def unseen(looked_back: float | None) -> str:
 def denied_table(rows: Sequence[Row], until: datetime, looked_back: float | None = None) -> Columns:
     """Columns of `denied_callers`; 'worked until' is the last success before the first refusal, or none known."""
     return {
-        "caller": [visible(row["caller"]) for row in rows],
-        "callee": [visible(row["callee"]) for row in rows],
+        "caller": [short(visible(row["caller"])) for row in rows],
+        "callee": [short(visible(row["callee"])) for row in rows],
         "layer": [layer(row["layer"]) for row in rows],
         "count": [row["count"] for row in rows],
         "first": [clock(row["first_seen"], until) for row in rows],

@@ -6,8 +6,11 @@ itself, and caps the length; it does not escape markdown or HTML, because names 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
+
+_VPC = re.compile(r"\(vpc-[0-9a-f]+([0-9a-f]{4})\)$")
 
 LONGEST = 500
 """Characters of one cell at most; the rest is an ellipsis."""
@@ -23,6 +26,11 @@ def visible(name: str | None, limit: int = LONGEST) -> str:
     kept = name[: limit + 1]
     spelled = "".join(character if _shows(character) else f"\\u{{{ord(character):x}}}" for character in kept)
     return spelled if len(spelled) <= limit else spelled[: limit - 1] + "…"
+
+
+def short(name: str) -> str:
+    """The name of an address, with its VPC's id cut to the end that tells it apart: `10.0.0.22 (…a41f)`."""
+    return _VPC.sub(r"(…\1)", name)
 
 
 def _shows(character: str) -> bool:

@@ -132,6 +132,18 @@ def test_another_window_is_a_click_away(sample_address: str, browser: Browser) -
         page.locator('[data-testid="stMainMenu"] button').click(timeout=10_000)
 
 
+def test_in_half_a_window_the_graph_has_all_of_its_width(sample_address: str, browser: Browser) -> None:
+    with opened(browser, sample_address, "light", window="all") as page:
+        page.set_viewport_size({"width": 800, "height": 1000})
+        page.wait_for_timeout(1000)
+        graph = page.locator('[data-testid="stEChartsChart"]').bounding_box()
+        table = page.locator('[data-testid="stDataFrame"]').first.bounding_box()
+    assert graph is not None
+    assert table is not None
+    assert graph["width"] > 700
+    assert table["y"] > graph["y"] + graph["height"]
+
+
 def test_what_worked_days_ago_comes_by_itself(browser: Browser, tmp_path: Path) -> None:
     worked = lattice("orders", "payments", ip="10.0.0.5", start_time=NINE - timedelta(days=3))
     refused = denied("orders", "payments", "Service", ip="10.0.0.5")

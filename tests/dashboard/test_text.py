@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.text import clock, milliseconds, percent, span, visible
+from dashboard.text import clock, milliseconds, percent, short, span, visible
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,18 @@ from dashboard.text import clock, milliseconds, percent, span, visible
 )
 def test_what_could_hide_or_reorder_text_shows_itself(name: str | None, shown: str) -> None:
     assert visible(name) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("10.1.200.29 (vpc-e2ef9bd0123465b7)", "10.1.200.29 (…65b7)"),
+        ("10.1.200.29", "10.1.200.29"),
+        ("orders (vpc-a) eu", "orders (vpc-a) eu"),
+    ],
+)
+def test_of_a_vpc_the_end_is_enough(name: str, shown: str) -> None:
+    assert short(name) == shown
 
 
 @given(st.text(), st.integers(1, 60))
