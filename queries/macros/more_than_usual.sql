@@ -33,3 +33,17 @@ from (
 ) as l
 where l.state <> 'closed'
     and (l.resolved_at is null or l.resolved_at >= begin_at);
+
+-- Ends of Wilson's interval of a share of n, and whether the lower end of Newcombe's interval of the difference of two shares,
+-- failed / n - other_failed / other_n, is above 0.
+create or replace temp macro wilson_low(p, n, z) as
+(p + z * z / (2 * n) - z * sqrt((p * (1 - p) + z * z / (4 * n)) / n)) / (1 + z * z / n);
+
+create or replace temp macro wilson_high(p, n, z) as
+(p + z * z / (2 * n) + z * sqrt((p * (1 - p) + z * z / (4 * n)) / n)) / (1 + z * z / n);
+
+create or replace temp macro failed_more(failed, n, other_failed, other_n, z) as
+failed / n - other_failed / other_n > sqrt(
+    power(failed / n - wilson_low(failed / n, n, z), 2)
+    + power(wilson_high(other_failed / other_n, other_n, z) - other_failed / other_n, 2)
+);

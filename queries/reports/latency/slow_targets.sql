@@ -3,9 +3,12 @@
 -- question = "Which one target of a service is slower, or fails more, than the others?"
 -- about = """
 -- A target's p90 of target time and its share of failures, against the median of the targets that the same service had in
--- the same ten minutes (a deploy replaces them), weighted by the target's requests. Ten minutes in which it had none count in
--- neither. Where fewer than min_requests had siblings, there is nothing to compare with: verdict alone, p90 and failures are
--- of all its requests. A whole target group that differs is a question for canary."""
+-- the same ten minutes (a deploy replaces them). Of the p90s of its slots the median by requests, so that a few long requests
+-- in one slot make no target slow; it is slow for half of its requests or more. Failures count when they are more than chance:
+-- Newcombe's interval of the difference to all siblings' is above 0. Ten minutes in which it had none count in neither. Where
+-- fewer than min_requests had siblings, there is nothing to compare with: verdict alone, p90 and failures are of all its
+-- requests. A whole target group that differs is a question for canary."""
+-- reference = "https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I"
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }
@@ -13,6 +16,7 @@
 -- min_ratio = { type = "double", default = 2, about = "p90 against the siblings' from which a target is slow" }
 -- min_added_ms = { type = "double", default = 10, about = "and by how much, ms" }
 -- min_added_share = { type = "double", default = 0.05, about = "share of failures above the siblings' from which it is failing" }
+-- z = { type = "double", default = 2.5758, about = "width of that interval: 2.5758 is 99 %" }
 -- [columns]
 -- verdict = { type = "varchar", about = "failing, slow, ok or alone" }
 -- callee = { type = "varchar", about = "display name of the service" }
@@ -21,8 +25,8 @@
 -- requests = { type = "bigint", about = "requests that reached it" }
 -- share = { type = "double", about = "of the service's requests, 0 to 1" }
 -- failed_share = { type = "double", about = "server errors and missing responses / requests beside siblings, 0 to 1" }
--- siblings_failed_share = { type = "double", about = "the siblings' median share; NULL when alone" }
--- p90_ms = { type = "double", about = "90th percentile of target time per ten minutes, their weighted mean, ms" }
+-- siblings_failed_share = { type = "double", about = "the siblings' median share per ten minutes, weighted by the target's requests; NULL when alone" }
+-- p90_ms = { type = "double", about = "90th percentile of target time per ten minutes, of these the median by requests, ms" }
 -- siblings_p90_ms = { type = "double", about = "the same of the siblings' median; NULL when alone, or never timed" }
 -- ratio = { type = "double", about = "p90 / siblings' p90; NULL when that is 0 ms" }
 -- last_seen = { type = "timestamp with time zone", about = "last request" }
@@ -55,7 +59,9 @@ siblings_then as (
         a.vpc,
         a.slot,
         median(b.failed / b.requests) as failed_share,
-        median(b.p90_us) as p90_us
+        median(b.p90_us) as p90_us,
+        sum(b.requests) as requests,
+        sum(b.failed) as failed
     from reached as a
     inner join reached as b
         on a.callee = b.callee
@@ -70,6 +76,8 @@ beside as (
         b.slot is not null as has_siblings,
         b.failed_share as siblings_failed_share,
         b.p90_us as siblings_p90_us,
+        b.requests as siblings_requests,
+        b.failed as siblings_failed,
         coalesce(sum(a.requests) filter (b.slot is not null) over (partition by a.callee, a.target, a.vpc), 0)
             < greatest($min_requests, 1) as is_alone
     from reached as a
@@ -89,6 +97,16 @@ weighed as (
     from beside
 ),
 
+-- So far in the order of the p90s: the median is where half of the requests are reached.
+ranked as (
+    select
+        *,
+        sum(timed) over (partition by callee, target, vpc order by p90_us, slot) as reached,
+        sum(timed) over (partition by callee, target, vpc order by siblings_p90_us, slot) as siblings_reached,
+        sum(timed) over (partition by callee, target, vpc) as all_timed
+    from weighed
+),
+
 enough as (
     select
         callee,
@@ -99,11 +117,14 @@ enough as (
         sum(requests) / sum(sum(requests)) over (partition by callee) as share,
         is_alone,
         sum(failed) filter (n > 0) / sum(n) as failed_share,
-        sum(p90_us * timed) / sum(timed) as p90_us,
+        min(p90_us) filter (timed > 0 and 2 * reached >= all_timed) as p90_us,
         case when not is_alone then sum(siblings_failed_share * n) / sum(n) end as siblings_failed_share,
-        case when not is_alone then sum(siblings_p90_us * timed) / sum(timed) end as siblings_p90_us,
+        min(siblings_p90_us) filter (not is_alone and timed > 0 and 2 * siblings_reached >= all_timed) as siblings_p90_us,
+        failed_more(
+            sum(failed) filter (n > 0), sum(n), sum(siblings_failed) filter (n > 0), sum(siblings_requests) filter (n > 0), $z
+        ) as is_more_than_chance,
         max(last_seen) as last_seen
-    from weighed
+    from ranked
     group by callee, target, vpc, is_alone
 )
 
@@ -111,7 +132,7 @@ select
     case
         when e.is_alone then 'alone'
         -- 0.15 - 0.1 is a little less than 0.05.
-        when round(e.failed_share - e.siblings_failed_share, 9) >= $min_added_share then 'failing'
+        when round(e.failed_share - e.siblings_failed_share, 9) >= $min_added_share and e.is_more_than_chance then 'failing'
         when e.p90_us >= $min_ratio * e.siblings_p90_us and e.p90_us - e.siblings_p90_us >= 1000 * $min_added_ms then 'slow'
         else 'ok'
     end as verdict,
