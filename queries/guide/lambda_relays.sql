@@ -9,7 +9,8 @@
 -- about = """
 -- One row per Lambda function seen as a caller: a role's session that is named after the function (ECS, EC2, EKS and the SDKs name
 -- theirs otherwise), or an unsigned caller at an interface of type lambda. It follows when its caller calls more than one
--- service. The report lambda_callers says more of each."""
+-- service. Who calls one service, while others call from its address without the signature of a role, cannot be told: they may be
+-- the function itself. The report lambda_callers says more of each."""
 -- blind = """
 -- What triggers a function and what else it does (other AWS services, the internet) is in none of these logs: a relay here is a
 -- candidate. Functions that do not sign are seen only where flow records name the interface type."""
@@ -26,11 +27,11 @@
 -- partly_from = { type = "double", default = 0.5, about = "share of functions from which it is partly followed" }
 -- [columns]
 -- subject = { type = "varchar", about = "function, else the caller's name" }
--- reason = { type = "varchar", about = "relay; NULL when it calls several services" }
+-- reason = { type = "varchar", about = "relay, or shared_address when others call from its address, who may be it; NULL when it calls several services" }
 -- followed = { type = "double", about = "1 when it calls several services, else 0" }
--- counted = { type = "double", about = "1" }
--- share = { type = "double", about = "followed / counted" }
--- verdict = { type = "varchar", about = "followed or not followed" }
+-- counted = { type = "double", about = "1; 0 when the logs cannot tell" }
+-- share = { type = "double", about = "followed / counted; NULL when the logs cannot tell" }
+-- verdict = { type = "varchar", about = "followed, not followed, or not seen in these logs" }
 -- finding = { type = "varchar", about = "what does not follow, in words" }
 -- callees = { type = "bigint", about = "services it calls" }
 -- requests = { type = "bigint", about = "requests in the window" }
@@ -132,21 +133,32 @@ judged as (
         sum(f.requests) as requests,
         max(f.last_seen) as last_seen,
         arg_max(f.callee, (f.requests, f.callee)) as callee,
-        any_value(c.callees) as callees
+        any_value(c.callees) as callees,
+        case when any_value(c.callees) = 1 then any_value(b.callers) end as beside,
+        (any_value(c.callees) > 1)::integer as followed,
+        (beside is null)::integer as counted
     from functions as f
     inner join callees as c
         on f.caller = c.caller
+    left join called_beside($since, $until) as b
+        on f.caller_principal = b.principal
     group by f.function_name, f.caller, f.caller_principal, f.evidence
 )
 
 select
     coalesce(j.function_name, j.caller) as subject,
-    case when j.callees = 1 then 'relay' end as reason,
-    case when j.callees = 1 then 0.0 else 1.0 end::double as followed,
-    1::double as counted,
-    case when j.callees = 1 then 0.0 else 1.0 end::double as share,
-    practice_verdict(case when j.callees = 1 then 0 else 1 end, 1, $followed_from, $partly_from) as verdict,
-    case when j.callees = 1 then 'calls ' || j.callee || ' alone, ' || counted_text(j.requests) || ' requests' end as finding,
+    case
+        when j.beside is not null then 'shared_address'
+        when j.callees = 1 then 'relay'
+    end as reason,
+    j.followed::double as followed,
+    j.counted::double as counted,
+    (j.followed / nullif(j.counted, 0))::double as share,
+    practice_verdict(j.followed, j.counted, $followed_from, $partly_from) as verdict,
+    case
+        when j.callees = 1 then 'calls ' || j.callee || ' alone, ' || counted_text(j.requests) || ' requests'
+            || coalesce('; but from its address there are also calls as ' || j.beside || ', which may be its own', '')
+    end as finding,
     j.callees,
     j.requests::bigint as requests,
     j.evidence,
@@ -154,4 +166,4 @@ select
     j.caller_principal,
     j.last_seen
 from judged as j
-order by j.callees = 1 desc, j.requests desc, subject, j.caller
+order by j.callees = 1 and j.counted = 1 desc, j.callees = 1 desc, j.requests desc, subject, j.caller

@@ -60,3 +60,67 @@ left join address_names as a
     on coalesce(c.caller_vpc, x.vpc, v.vpc) = a.vpc
     and case when c.caller_principal is null then split_part(c.caller_key, '/', 2) end = a.ip
     and c.hour = a.hour;
+
+-- Roles, and who else called in the same hour from an address of theirs, or from the other address of the same interface, without
+-- the signature of a role: with a certificate, or with nothing. That may be the same program.
+create or replace temp macro called_beside(begin_at, end_at) as table
+with places as (
+    select
+        s.hour,
+        s.vpc,
+        s.ip,
+        s.principal
+    from sources as s
+    where s.hour >= hour_of(begin_at)
+        and s.hour < end_at
+        and contains(s.principal, ':role/')
+    union
+    select
+        s.hour,
+        s.vpc,
+        b.sibling,
+        s.principal
+    from sources as s
+    inner join siblings as b
+        on s.hour = b.hour
+        and s.vpc = b.vpc
+        and s.ip = b.ip
+    where s.hour >= hour_of(begin_at)
+        and s.hour < end_at
+        and contains(s.principal, ':role/')
+),
+
+others as (
+    select
+        s.hour,
+        s.vpc,
+        s.ip,
+        coalesce(p.name, key_name(s.principal)) as caller
+    from sources as s
+    left join principal_names as p
+        on s.principal = p.principal
+    where s.hour >= hour_of(begin_at)
+        and s.hour < end_at
+        and is_certificate(s.principal)
+    union
+    select
+        c.hour,
+        c.vpc,
+        c.ip,
+        c.caller
+    from window_calls(begin_at, end_at) as c
+    where c.ip is not null
+)
+
+select
+    a.principal,
+    string_agg(distinct o.caller, ', ' order by o.caller) as callers
+from places as a
+inner join others as o
+    on a.hour = o.hour
+    and a.vpc = o.vpc
+    and a.ip = o.ip
+left join principal_names as p
+    on a.principal = p.principal
+where o.caller <> coalesce(p.name, key_name(a.principal))
+group by a.principal;

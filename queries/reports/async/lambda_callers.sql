@@ -5,7 +5,8 @@
 -- Lambda signs with a session named after the function, the same from every address; ECS and EC2 sessions are ids (32
 -- hexadecimal digits, i-...), EKS, Roles Anywhere and EventBridge have names of their own kind. So a name is a hint
 -- (session); an interface of type lambda in the flow records (field interface-type) is proof (interface). Unsigned functions
--- are not in it unless flow records name the interface. A relay calls one service only: consider a resource configuration."""
+-- are not in it unless flow records name the interface. A relay calls one service only: consider a resource configuration. Where
+-- others call from its address without the signature of a role, they may be the function itself, and it cannot be told."""
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }
@@ -15,7 +16,7 @@
 -- evidence = { type = "varchar", about = "interface, session, or both" }
 -- callees = { type = "bigint", about = "services its node calls, signed or not" }
 -- callee = { type = "varchar", about = "the one it calls most" }
--- relay = { type = "boolean", about = "it calls one service only" }
+-- relay = { type = "boolean", about = "it calls one service only; NULL when others call from its address, who may be it" }
 -- requests = { type = "bigint", about = "requests in the window" }
 -- failed = { type = "bigint", about = "server errors and missing responses" }
 -- denied = { type = "bigint", about = "refused before the application" }
@@ -23,6 +24,7 @@
 -- caller_principal = { type = "varchar", about = "role it signs with" }
 -- caller_vpc = { type = "varchar", about = "VPC it calls from" }
 -- last_seen = { type = "timestamp with time zone", about = "last request" }
+-- beside = { type = "varchar", about = "who else called from its addresses in the same hours, without the signature of a role", wide = true }
 -- ---
 with lambda_addresses as (
     select distinct
@@ -98,16 +100,19 @@ select
     end as evidence,
     any_value(e.callees) as callees,
     arg_min(f.callee, (-f.requests, f.callee)) as callee,
-    any_value(e.callees) = 1 as relay,
+    case when any_value(e.callees) > 1 or any_value(b.callers) is null then any_value(e.callees) = 1 end as relay,
     sum(f.requests)::bigint as requests,
     sum(f.failed)::bigint as failed,
     sum(f.denied)::bigint as denied,
     len(list_distinct(flatten(list(f.ips)))) as addresses,
     f.caller_principal,
     max(f.vpc) as caller_vpc,
-    max(f.last_seen) as last_seen
+    max(f.last_seen) as last_seen,
+    any_value(b.callers) as beside
 from functions as f
 inner join everything as e
     on f.caller = e.caller
+left join called_beside($since, $until) as b
+    on f.caller_principal = b.principal
 group by f.caller, f.function_name, f.caller_principal
 order by requests desc, f.caller, f.function_name, f.caller_principal
