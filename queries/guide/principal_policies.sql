@@ -1,6 +1,6 @@
 -- ---
 -- title = "Tighten policies to principals once callers sign"
--- question = "Which Lattice services are called by signed requests alone, so that their policy can name principals?"
+-- question = "Which Lattice services let in signed requests alone, so that their policy can name principals, or does?"
 -- place = 4
 -- practice = """
 -- Until callers sign, write auth policies with conditions that a request carries anyway (source VPC, method, path). Tighten
@@ -17,7 +17,7 @@
 -- action = """
 -- ready: replace conditions on source VPCs by the principals that the report call_graph names. unsigned_allowed: get the named
 -- callers to sign first."""
--- says = "{followed:,.0f} of {counted:,.0f} services are called by signed requests alone"
+-- says = "{followed:,.0f} of {counted:,.0f} services let in signed requests alone"
 -- unit = "services"
 -- sources = ["lattice_access"]
 -- history_hours = 168
@@ -33,7 +33,7 @@
 -- counted = { type = "double", about = "1 when the logs can tell, else 0" }
 -- share = { type = "double", about = "followed / counted; NULL when the logs cannot tell" }
 -- verdict = { type = "varchar", about = "followed, not followed, or not seen in these logs" }
--- finding = { type = "varchar", about = "what to do or what is missing, in words; NULL when tightened" }
+-- finding = { type = "varchar", about = "what to do, what is missing, or what was refused, in words" }
 -- state = { type = "varchar", about = "unsigned_allowed, ready, tightened, too_short or no_policy" }
 -- requests = { type = "bigint", about = "requests of the days that a policy looked at" }
 -- unsigned_allowed = { type = "bigint", about = "of these, unsigned and let in" }
@@ -89,6 +89,7 @@ select
         when 'unsigned_allowed' then counted_text(s.let_in) || ' of ' || counted_text(s.requests) || ' requests let in unsigned, by '
             || array_to_string(s.callers[:3], ', ')
         when 'ready' then 'ready to tighten: ' || counted_text(s.requests) || ' requests in ' || $days || ' days, all signed'
+        when 'tightened' then 'tightened: ' || counted_text(s.refused) || ' unsigned requests refused, none let in'
         when 'too_short' then 'all signed, but seen for fewer than ' || $days || ' days'
         when 'no_policy' then 'no auth policy looked at ' || counted_text(s.not_looked_at) || ' requests'
     end as finding,
@@ -99,4 +100,4 @@ select
     s.first_seen,
     coalesce(s.callers, [])[:10] as unsigned_callers
 from stated as s
-order by array_position(['unsigned_allowed', 'ready', 'no_policy', 'too_short', 'tightened'], s.state), s.let_in desc, s.requests desc, subject
+order by array_position(['unsigned_allowed', 'ready', 'tightened', 'no_policy', 'too_short'], s.state), s.let_in desc, s.requests desc, subject
