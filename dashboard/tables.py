@@ -35,7 +35,7 @@ EDGE_WIDTHS = {
     "callee": 224,
     "state": 116,
     "from": 88,
-    "to": 76,
+    "last": 76,
     "refused by": 112,
     "requests": 80,
     "denied": 68,
@@ -102,7 +102,7 @@ def edge_table(rows: Sequence[Row], since: datetime, until: datetime) -> Columns
         "callee": [visible(row["callee"]) for row in rows],
         "state": [label(row) or MEANING["ok"] for row in rows],
         "from": [began(row, since, until) for row in rows],
-        "to": [clock(row["ended"], until) for row in rows],
+        "last": [clock(row["ended"], until) for row in rows],
         "refused by": [layer(row["layer"]) for row in rows],
         "requests": [row["requests"] for row in rows],
         # Nothing stands for 0, so that what is there is seen.
@@ -130,7 +130,7 @@ def headlines(rows: Sequence[Row], since: datetime, until: datetime, most: int =
             visible(row["caller"], 34),
             f"→ {visible(row['callee'], 30)}",
             label(row),
-            f"{began(row, since, until)} to {clock(row['ended'], until)}",
+            f"{began(row, since, until)}, last {clock(row['ended'], until)}",
             f"by {layer(row['layer'])}" if row["state"] in {"denied", "reject"} else "",
         )
         for row in wrong

@@ -39,8 +39,14 @@ def test_what_may_have_begun_before_the_window_is_not_said_to_begin_in_it(began:
     since, until = at(0), at(30)
     clock = f"{began:%H:%M:%S}"
     assert edge_table([row], since, until)["from"] == [clock if is_known else f"≤ {clock}"]
-    assert (f"  {clock} to 09:25:00" in headlines([row], since, until)) == is_known
+    assert (f"  {clock}, last 09:25:00" in headlines([row], since, until)) == is_known
     assert ("or before the window" in details(row, [], since, until)) != is_known
+
+
+def test_the_last_failure_is_not_called_an_end() -> None:
+    row = edge(began=at(20), ended=at(29))
+    assert edge_table([row], at(0), at(30))["last"] == ["09:29:00"]
+    assert "to 09:29:00" not in headlines([row], at(0), at(30))
 
 
 def test_a_healthy_edge_has_no_since() -> None:

@@ -25,7 +25,7 @@
 -- wrong = { type = "bigint", about = "what the state counts: failures, refusals or rejects" }
 -- share = { type = "double", about = "wrong / attempts, 0 to 1; NULL for packets" }
 -- began = { type = "timestamp with time zone", about = "begin of the run that holds most of them" }
--- ended = { type = "timestamp with time zone", about = "its end" }
+-- ended = { type = "timestamp with time zone", about = "last refusal or failure of it; less than 15 minutes before the window's end, it may go on" }
 -- layer = { type = "varchar", about = "layer that refused most, as in denials" }
 -- reason = { type = "varchar", about = "what the log gives as that layer's reason" }
 -- requests = { type = "bigint", about = "requests in the window" }
