@@ -1,6 +1,9 @@
 -- ---
 -- title = "Call graph"
 -- question = "Who calls whom, how often, how fast, and which of these calls are failing or refused?"
+-- about = """
+-- An edge is one that requests went over (of a resource configuration: connections). TLS handshakes that were refused before a request
+-- are counted on such an edge. Refused packets, and pairs that were refused every time, are in edge_health and denied_callers."""
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }
@@ -9,18 +12,19 @@
 -- failing_errors = { type = "double", default = 0.1, about = "the same share from which it is failing" }
 -- degraded_client_errors = { type = "double", default = 0.1, about = "share of client errors from which an edge is degraded" }
 -- failing_client_errors = { type = "double", default = 0.2, about = "the same share from which it is failing" }
--- denied_from = { type = "double", default = 0.01, about = "share of denied requests from which an edge is denied" }
+-- denied_from = { type = "double", default = 0.01, about = "share of denied attempts from which an edge is denied" }
 -- min_wrong = { type = "bigint", default = 5, about = "failures or refusals below which an edge is ok" }
 -- [columns]
 -- caller = { type = "varchar", about = "display name of the caller's node" }
 -- callee = { type = "varchar", about = "display name of the callee's node" }
--- state = { type = "varchar", about = "failing, denied, degraded or ok, as in edge_health" }
+-- state = { type = "varchar", about = "failing, denied, degraded or ok, as in edge_health but for packets" }
 -- requests = { type = "bigint", about = "requests in the window; for a resource configuration, connections" }
 -- ok = { type = "bigint", about = "answered below 400", wide = true }
 -- client_errors = { type = "bigint", about = "answered 400 to 499, the application's own 403 among them, or left by the caller amid the response" }
 -- denied = { type = "bigint", about = "refused before the application" }
 -- server_errors = { type = "bigint", about = "answered 500 and above" }
 -- no_response = { type = "bigint", about = "a response was due and none came" }
+-- handshakes_refused = { type = "bigint", about = "TLS handshakes refused, so that no request came" }
 -- error_share = { type = "double", about = "server errors and missing responses / requests, 0 to 1" }
 -- denied_share = { type = "double", about = "denied / requests, 0 to 1" }
 -- p50_ms = { type = "double", about = "median of all of a request's time, ms" }
@@ -86,14 +90,37 @@ edges as (
         max(m.time) as last_seen
     from calls_made as m
     group by m.caller, m.callee
+),
+
+handshakes as (
+    select
+        d.caller,
+        d.callee,
+        sum(d.count)::bigint as refused
+    from denials as d
+    where d.time >= $since
+        and d.time < $until
+        and d.layer = 'tls'
+    group by d.caller, d.callee
+),
+
+attempted as (
+    select
+        e.*,
+        coalesce(h.refused, 0) as handshakes_refused,
+        e.denied + handshakes_refused as refused
+    from edges as e
+    left join handshakes as h
+        on e.caller = h.caller
+        and e.callee = h.callee
 )
 
 select
     e.caller,
     e.callee,
     case
-        when e.failed >= $min_wrong and e.failed >= $failing_errors * e.requests and e.failed > e.denied then 'failing'
-        when e.denied >= $min_wrong and e.denied >= $denied_from * e.requests then 'denied'
+        when e.failed >= $min_wrong and e.failed >= $failing_errors * e.requests and e.failed > e.refused then 'failing'
+        when e.refused >= $min_wrong and e.refused >= $denied_from * (e.requests + e.handshakes_refused) then 'denied'
         when e.client_errors >= $min_wrong and e.client_errors >= $failing_client_errors * e.requests then 'failing'
         when e.failed >= $min_wrong and e.failed >= $degraded_errors * e.requests then 'degraded'
         when e.client_errors >= $min_wrong and e.client_errors >= $degraded_client_errors * e.requests then 'degraded'
@@ -105,6 +132,7 @@ select
     e.denied,
     e.server_errors,
     e.no_response,
+    e.handshakes_refused,
     e.failed / e.requests as error_share,
     e.denied / e.requests as denied_share,
     e.quantiles[1] as p50_ms,
@@ -116,11 +144,11 @@ select
     e.service,
     e.first_seen,
     e.last_seen
-from edges as e
+from attempted as e
 where e.requests >= $min_requests
 order by
     array_position(['failing', 'denied', 'degraded', 'ok'], state),
-    e.failed + e.denied desc,
+    e.failed + e.refused desc,
     e.requests desc,
     e.caller,
     e.callee
