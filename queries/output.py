@@ -7,8 +7,8 @@ shown as escapes. The other formats carry it unchanged.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -25,8 +25,11 @@ from rich.text import Text
 
 from ingest.errors import QueryError
 from ingest.terminal import visible
+from queries.fitting import broken, taken, unbroken, widths
 
 _WIDE = 240
+_FEW = 5
+"""Rows that are shown one below the other rather than cut."""
 
 
 class Format(StrEnum):
@@ -111,19 +114,88 @@ def _flat(rows: pa.Table) -> pa.Table:
 
 
 def _write_table(rows: pa.Table, output: Path | None) -> None:
-    table = RichTable(box=None, pad_edge=False, header_style="bold")
-    for name, column in zip(rows.column_names, rows.columns, strict=True):
-        right = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
-        table.add_column(Text(visible(name)), justify="right" if right else "left", overflow="fold")
-    decimals = [_decimals(name, column) for name, column in zip(rows.column_names, rows.columns, strict=True)]
-    for row in rows.to_pylist():
-        table.add_row(*(Text(_cell(value, places)) for value, places in zip(row.values(), decimals, strict=True)))
-    if output is None:
-        width = None if sys.stdout.isatty() else _WIDE
-        Console(width=width, highlight=False).print(table)
+    if output is not None:
+        with output.open("w", encoding="utf-8") as file:
+            _print_table(rows, Console(file=file, width=_WIDE, highlight=False), is_wide=True)
+    elif sys.stdout.isatty():
+        _print_table(rows, Console(highlight=False), is_wide=False)
+    else:
+        _print_table(rows, Console(width=_WIDE, highlight=False), is_wide=True)
+
+
+def _print_table(rows: pa.Table, console: Console, *, is_wide: bool) -> None:
+    """As a table; what is too wide for a terminal (`is_wide`: nothing is) in a form that can be read there.
+
+    Times of one day lose it. Few rows then stand in blocks, a column a line; of many, columns are left out. stderr says
+    so.
+    """
+    names, cells = [visible(name) for name in rows.column_names], _cells(rows)
+    found = widths(names, cells, console.width)
+    day = _only_day(rows)
+    said = []
+    if is_wide and len(found) < len(names):
+        found = widths(names, cells, sys.maxsize)
+        console.width = taken(found.values())
+    elif not is_wide and day is not None and taken(unbroken(names, cells)) > console.width:
+        short = _cells(rows, only_clock=True)
+        found = widths(names, short, console.width)
+        if _is_table(found, cells, names):
+            cells = short
+            said.append(f"times are of {day}, UTC")
+    if not _is_table(found, cells, names):
+        _print_blocks(console, names, cells)
         return
-    with output.open("w", encoding="utf-8") as file:
-        Console(file=file, width=_WIDE, highlight=False).print(table)
+    console.print(_table(rows, names, cells, found))
+    left_out = [name for k, name in enumerate(names) if k not in found]
+    if left_out:
+        said.append(f"too wide for this terminal: {', '.join(left_out)}; --format csv has everything")
+    for line in said:
+        Console(stderr=True, highlight=False).print(Text(line, style="dim"), soft_wrap=True)
+
+
+def _is_table(found: Mapping[int, int], cells: Sequence[Sequence[str]], names: Sequence[str]) -> bool:
+    return len(found) == len(names) or (not 0 < len(cells) <= _FEW and len(found) > 1)
+
+
+def _table(rows: pa.Table, names: Sequence[str], cells: Sequence[Sequence[str]], found: Mapping[int, int]) -> RichTable:
+    table = RichTable(box=None, pad_edge=False, header_style="bold")
+    for k, width in found.items():
+        right = pa.types.is_integer(rows.column(k).type) or pa.types.is_floating(rows.column(k).type)
+        heading = Text(broken(names[k], width))
+        table.add_column(heading, justify="right" if right else "left", overflow="fold", width=width)
+    for row in cells:
+        table.add_row(*(Text(row[k]) for k in found))
+    return table
+
+
+def _print_blocks(console: Console, names: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    for number, row in enumerate(cells):
+        if number:
+            console.print()
+        block = RichTable(box=None, pad_edge=False, show_header=False)
+        block.add_column(style="bold", no_wrap=True)
+        block.add_column(overflow="fold")
+        for name, cell in zip(names, row, strict=True):
+            block.add_row(Text(name), Text(cell))
+        console.print(block)
+
+
+def _cells(rows: pa.Table, *, only_clock: bool = False) -> list[list[str]]:
+    decimals = [_decimals(name, column) for name, column in zip(rows.column_names, rows.columns, strict=True)]
+    return [
+        [
+            f"{value:%H:%M:%S}" if only_clock and isinstance(value, datetime) else _cell(value, places)
+            for value, places in zip(row.values(), decimals, strict=True)
+        ]
+        for row in rows.to_pylist()
+    ]
+
+
+def _only_day(rows: pa.Table) -> date | None:
+    """The day of all times, where it is one."""
+    times = [column for column in rows.columns if pa.types.is_timestamp(column.type)]
+    days = {value.date() for column in times for value in column.to_pylist() if value is not None}
+    return days.pop() if len(days) == 1 else None
 
 
 def _decimals(name: str, column: pa.ChunkedArray[Any]) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 
 from ingest.errors import QueryError
 from ingest.terminal import visible
+from queries.fitting import broken, widths
 from queries.output import Format, write
 
 ROWS = pa.table(
@@ -89,3 +92,82 @@ def test_columns_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert json.loads(written(rows, Format.JSON, tmp_path)) == [{"n": 1, "n_2": 2, "n_1": 3}]
     assert written(rows, Format.CSV, tmp_path) == b'"n","n_2","n_1"\n1,2,3\n'
     assert written(rows, Format.TABLE, tmp_path).decode().split() == ["n", "n_2", "n_1", "1", "2", "3"]
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[[pa.Table, int], tuple[str, str]]:
+    """What a terminal of that width shows of rows: stdout and stderr."""
+
+    def show(rows: pa.Table, width: int) -> tuple[str, str]:
+        out, err = Terminal(), io.StringIO()
+        monkeypatch.setenv("COLUMNS", str(width))
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr("sys.stdout", out)
+        monkeypatch.setattr("sys.stderr", err)
+        write(rows, Format.TABLE, None)
+        return re.sub(r"\x1b\[[\d;]*m", "", out.getvalue()), err.getvalue()
+
+    return show
+
+
+EDGES = pa.table(
+    {
+        "caller": ["partner-sync.example.com", "10.1.200.29 (vpc-e2ef9bd637c9865b7)"] * 4,
+        "callee": ["notifications", "internal-edge"] * 4,
+        "server_errors": [1, 2] * 4,
+        "reason": ["Failed:ClientCertExpired", "REJECT"] * 4,
+        "first_seen": pa.array([datetime(2026, 3, 10, 9, 1, tzinfo=UTC)] * 8, pa.timestamp("us", tz="UTC")),
+    }
+)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_on_a_narrow_terminal_no_word_is_broken(shown: Callable[[pa.Table, int], tuple[str, str]], width: int) -> None:
+    text, _ = shown(EDGES, width)
+    words = set(text.split())
+    assert {"partner-sync.example.com", "10.1.200.29", "(vpc-e2ef9bd637c9865b7)", "notifications"} <= words
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_what_does_not_fit_is_left_out_and_named(shown: Callable[[pa.Table, int], tuple[str, str]]) -> None:
+    text, said = shown(EDGES, 70)
+    assert "09:01:00" in text
+    assert "2026-03-10" not in text
+    assert "REJECT" not in text
+    assert "times are of 2026-03-10, UTC" in said
+    assert "too wide for this terminal: reason; --format csv has everything" in said
+    text, said = shown(EDGES, 200)
+    assert "2026-03-10 09:01:00" in text
+    assert said == ""
+
+
+def test_few_rows_that_do_not_fit_stand_in_blocks(shown: Callable[[pa.Table, int], tuple[str, str]]) -> None:
+    text, said = shown(EDGES.slice(0, 2), 80)
+    assert said == ""
+    assert [line.split()[0] for line in text.splitlines() if line.strip()] == EDGES.column_names * 2
+    assert "2026-03-10 09:01:00" in text
+    assert "Failed:ClientCertExpired" in text
+
+
+def test_no_rows_have_a_heading_all_the_same(shown: Callable[[pa.Table, int], tuple[str, str]]) -> None:
+    assert shown(EDGES.slice(0, 0), 20)[0].split()[:1] == ["caller"]
+
+
+def test_a_file_has_every_column_however_wide(tmp_path: Path) -> None:
+    rows = pa.table({f"column_{k}": [f"a-name-of-thirty-characters-{k:02}"] * 9 for k in range(12)})
+    text = written(rows, Format.TABLE, tmp_path).decode()
+    assert all(f"a-name-of-thirty-characters-{k:02}" in text for k in range(12))
+
+
+def test_spare_room_goes_where_little_is_needed() -> None:
+    rows = [["ab cd", "ab cd ef gh"]]
+    assert widths(["x", "y"], rows, 6) == {0: 2, 1: 2}
+    assert widths(["x", "y"], rows, 10) == {0: 5, 1: 3}
+    assert broken("server_errors", 8) == "server_\nerrors"
