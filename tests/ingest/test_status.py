@@ -17,6 +17,8 @@ from ingest.lake.declarations import OBJECTS
 from ingest.lake.tables import Lake
 from ingest.sources.s3_access import storage_options
 from ingest.terminal import message, visible
+from queries import catalog
+from queries.session import open_session
 from tests import lakes
 from tests.ingest import small_logs
 from tests.servers import S3Server
@@ -139,6 +141,24 @@ def test_a_flow_log_takes_over_only_from_one_that_it_did_not_deliver_beside(tmp_
     assert [(row["account"], row["source"][-5:], row["gap_from"][11:16], row["slots"]) for row in gaps] == [
         ("111122223333", "fl-0c", "09:50", 17),
         ("111122223333", "fl-0d", "09:50", 1),
+    ]
+
+
+def test_a_pause_in_which_another_flow_log_took_over_leaves_a_source_as_regular_as_it_is(tmp_path: Path) -> None:
+    line = "10.0.0.1 10.0.0.2 40000 443 6 1 40 {start} {end} ACCEPT OK"
+    # 0a is changed to 0b and back, and then misses four slots: two pauses in twenty slots, one of them its own.
+    for flow_log, slots in (("fl-0a", [*range(12), *range(24, 31), 35]), ("fl-0b", range(12, 24))):
+        for slot in slots:
+            small_logs.flows(tmp_path / "logs", slot, [line], "111122223333", flow_log)
+    for slot in range(36):
+        small_logs.lattice(tmp_path / "logs", slot, requests=1)
+    lake = lakes.ingested(tmp_path / "logs", tmp_path / "lake")
+    gaps = status(lake.uri)["gaps"]
+    assert [(row["source"][-5:], row["gap_from"][11:16], row["slots"]) for row in gaps] == [("fl-0a", "11:35", 4)]
+    with open_session(lake) as session:
+        asked = catalog.report("gaps").run(session).to_pylist()
+    assert [(row["source"][-5:], f"{row['gap_from']:%H:%M}", row["minutes"]) for row in asked] == [
+        ("fl-0a", "11:35", 20)
     ]
 
 

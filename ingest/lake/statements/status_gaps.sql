@@ -35,20 +35,47 @@ horizon as (
     from slots
 ),
 
-regular as (
-    select source
-    from followed
-    group by source
-    having count(*) >= 6
-        and count(*) filter (next_slot = slot + interval 5 minutes) >= 0.9 * (count(*) - 1)
-),
-
 steady as (
     select source
     from followed
     group by source
     having count(*) >= 6
         and count(*) filter (next_slot = slot + interval 5 minutes) >= 0.5 * count(*)
+),
+
+-- Where another flow log took over: such a pause says nothing of how regular a source is.
+taken_over as (
+    select
+        f.source,
+        f.slot
+    from followed as f
+    cross join horizon as h
+    where f.next_slot is distinct from f.slot + interval 5 minutes
+        and exists (
+            select 1
+            from followed as heir
+            where heir.last_slot is distinct from heir.slot - interval 5 minutes
+                and heir.format = 'vpc_flow'
+                and f.format = 'vpc_flow'
+                and (heir.source in (select source from steady) or heir.slot > h.due - interval 20 minutes)
+                and regexp_replace(heir.source, '_[^_]+$', '') = regexp_replace(f.source, '_[^_]+$', '')
+                and heir.slot between f.slot - interval 5 minutes and f.slot + interval 10 minutes
+                and heir.slot > f.first_slot
+                and (heir.last_slot is null or heir.last_slot < f.first_slot)
+                and (f.next_slot is null or f.next_slot > heir.final_slot)
+        )
+),
+
+regular as (
+    select f.source
+    from followed as f
+    left join taken_over as t
+        on f.source = t.source
+        and f.slot = t.slot
+    group by f.source
+    having count(*) >= 6
+        and count(*) filter (f.next_slot = f.slot + interval 5 minutes or (f.next_slot is not null and t.slot is not null))
+            >= 0.9 * (count(*) - 1)
 )
 
 select
@@ -63,18 +90,8 @@ from followed as f
 inner join regular as r
     on f.source = r.source
 cross join horizon as h
+anti join taken_over as t
+    on f.source = t.source
+    and f.slot = t.slot
 where coalesce(f.next_slot, h.due) > f.slot + interval 5 minutes
-    and not exists (
-        select 1
-        from followed as heir
-        where heir.last_slot is distinct from heir.slot - interval 5 minutes
-            and heir.format = 'vpc_flow'
-            and f.format = 'vpc_flow'
-            and (heir.source in (select source from steady) or heir.slot > h.due - interval 20 minutes)
-            and regexp_replace(heir.source, '_[^_]+$', '') = regexp_replace(f.source, '_[^_]+$', '')
-            and heir.slot between f.slot - interval 5 minutes and f.slot + interval 10 minutes
-            and heir.slot > f.first_slot
-            and (heir.last_slot is null or heir.last_slot < f.first_slot)
-            and (f.next_slot is null or f.next_slot > heir.final_slot)
-    )
 order by gap_from, f.source
