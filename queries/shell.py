@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import tempfile
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,8 +20,11 @@ from queries.session import Session
 from queries.statements import PUBLIC_VIEWS
 from queries.storage import secret_statement
 
+_COMMANDS = ("c", "s", "f")
+"""Options of DuckDB's shell that name what is to be run, after which it ends."""
 
-def init_script(session: Session, *, with_keys: bool, prices: Prices | None = None) -> str:
+
+def init_script(session: Session, *, with_keys: bool, prices: Prices | None = None, with_banner: bool = True) -> str:
     """All of the session as a script for `duckdb -init`; credentials only `with_keys`, never when it is printed.
 
     `prices` (None: the shipped ones) are what the practice path_costs reckons with.
@@ -28,7 +33,7 @@ def init_script(session: Session, *, with_keys: bool, prices: Prices | None = No
     setup, rest = session.setup, session.statements[len(session.setup) :]
     script = [*setup, *([secret] if secret else []), *rest, *asked(session, prices), *comments.statements()]
     body = "".join(f"{statement.rstrip().rstrip(';')};\n\n" for statement in script)
-    return body + "".join(f'.print "{line}"\n' for line in banner(session))
+    return body + "".join(f'.print "{line}"\n' for line in (banner(session) if with_banner else ()))
 
 
 def asked(session: Session, prices: Prices | None = None) -> list[str]:
@@ -62,7 +67,8 @@ def run_shell(session: Session, arguments: list[str], prices: Prices | None = No
     handle, path = tempfile.mkstemp(prefix="eastwest-", suffix=".sql")  # mode 0600: it may hold the lake's keys
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(init_script(session, with_keys=True, prices=prices))
+            greets = _is_interactive(arguments)
+            file.write(init_script(session, with_keys=True, prices=prices, with_banner=greets))
         # Ctrl-C belongs to the shell: it ends a query, not this process.
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
@@ -75,6 +81,12 @@ def run_shell(session: Session, arguments: list[str], prices: Prices | None = No
             signal.signal(signal.SIGINT, previous)
     finally:
         Path(path).unlink(missing_ok=True)
+
+
+def _is_interactive(arguments: Sequence[str]) -> bool:
+    """Whether somebody sits before the shell: what it prints is no data then."""
+    is_told = any(argument.lstrip("-") in _COMMANDS for argument in arguments if argument.startswith("-"))
+    return not is_told and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _executable() -> Path:

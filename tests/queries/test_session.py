@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ from queries import catalog
 from queries import session as sessions
 from queries.scans import scan
 from queries.session import Session, open_session
-from queries.shell import _executable, init_script
+from queries.shell import _executable, _is_interactive, init_script
 from queries.statements import PUBLIC_VIEWS, view_header
+from tests import lakes
 from tests.queries.lake_of import NINE, Row, alb, at, flow, lake_of, lattice, role, session_on
 from tests.servers import S3Server
 
@@ -317,6 +319,23 @@ def test_the_banner_says_what_is_there(tmp_path: Path) -> None:
     assert "lattice_access 3" in text
     assert "2026-03-10 09:00 to 2026-03-10 09:01 UTC" in text
     assert all(name in text for name in catalog.load())
+
+
+def test_a_shell_that_nobody_sits_before_prints_rows_alone(tmp_path: Path) -> None:
+    lake_of(tmp_path, {"lattice_access": [{**lattice("batch", "ledger", ip="10.0.0.1"), "repeat": 3}]})
+    asked = "select count(*) as n from requests"
+    told = lakes.run("shell", "-csv", "-c", asked, "--lake", str(tmp_path))
+    piped = lakes.run("shell", "-csv", "--lake", str(tmp_path), input=f"{asked};")
+    assert [(done.returncode, done.stdout) for done in (told, piped)] == [(0, "n\n3\n")] * 2, told.stderr
+
+
+def test_a_shell_on_a_terminal_greets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    assert _is_interactive([])
+    assert _is_interactive(["-box"])
+    assert not _is_interactive(["-csv", "-c", "select 1"])
+    assert not _is_interactive(["-f", "file.sql"])
 
 
 def test_a_lake_on_s3_opens_for_its_newest_seven_days(
