@@ -18,7 +18,9 @@ from ingest.invocation import Invocation
 from ingest.lake.tables import Lake
 from ingest.terminal import visible
 from queries import findings, verdict, watch
-from queries.asked_window import data_span, minute
+from queries.asked_window import data_span, insist_on_order, minute
+from queries.completeness import Ledger
+from queries.inquiry import newest_complete
 from queries.names_file import read_names
 from queries.times import parse_time
 
@@ -26,6 +28,8 @@ app = typer.Typer()
 
 _COLOURS = {"page": "bold red", "ticket": "yellow", "info": "cyan"}
 _WIDE = 200
+_MINUTES = 15.0
+_LONGEST = 1440
 _LAKE = typer.Option(None, "--lake", help="Folder or s3://bucket/prefix of the lake; else the setting.")
 _FORMAT = typer.Option("table", "--format", help="table for people, json for programs.")
 
@@ -162,20 +166,31 @@ def why_command(
     caller: str = typer.Argument(..., help="Display name, ARN, principal, address or VPC/address."),
     callee: str = typer.Argument(..., help="Display name, ARN, load balancer, host, or a target's address."),
     lake: str | None = _LAKE,
-    at: str | None = typer.Option(None, "--at", help="End of the time looked at: an ISO time; else the newest data."),
-    window: float = typer.Option(15.0, "--window", help="Minutes looked at.", min=1, max=1440),
+    since: str | None = typer.Option(
+        None,
+        "--since",
+        help="Start of what is looked at: 2026-03-10T09:00Z, or -1h for an hour before the newest data; else --window.",
+    ),
+    until: str | None = typer.Option(None, "--until", help="End of it, exclusive; same forms. Else the newest data."),
+    at: str | None = typer.Option(None, "--at", help="End of the time looked at, an ISO time: the same as --until."),
+    window: float | None = typer.Option(
+        None, "--window", help="Minutes looked at, 15 when neither it nor --since is given.", min=1, max=_LONGEST
+    ),
     form: Shape = _FORMAT,
 ) -> None:
-    """Say why calls from CALLER to CALLEE fail or are slow: one verdict, its evidence, and how complete the data is."""
+    """Say why calls from CALLER to CALLEE fail or are slow: one verdict, its evidence, and how complete the data is.
+
+    It looks at the last 15 minutes of data: for what happened before, say --since, or --at and --window.
+    """
     invocation: Invocation = context.obj
-    if at is not None and at.startswith("-"):
-        raise QueryError(f"--at {at}: write an ISO time such as 2026-03-10T11:30Z")
+    target = invocation.existing_lake(lake)
+    end, minutes = _looked_at(target, since, until, at, window)
     found = verdict.judge(
-        invocation.existing_lake(lake),
+        target,
         caller,
         callee,
-        at=parse_time(at, None) if at else None,
-        minutes=window,
+        at=end,
+        minutes=minutes,
         options={"memory_limit": invocation.settings.memory_limit},
         given_names=read_names(invocation.settings.names),
     )
@@ -183,6 +198,32 @@ def why_command(
         _write_json(found.as_dict())
     else:
         _print_verdict(found)
+
+
+def _looked_at(
+    lake: Lake, since: str | None, until: str | None, at: str | None, window: float | None
+) -> tuple[datetime | None, float]:
+    """End (None: the newest data) and minutes of the time to look at."""
+    if at is not None and at.startswith("-"):
+        raise QueryError(f"--at {at}: write an ISO time such as 2026-03-10T11:30Z")
+    if at is not None and until is not None:
+        raise QueryError("--at and --until both say where the window ends: leave one out")
+    if since is not None and window is not None:
+        raise QueryError("--since and --window both say where the window begins: leave one out")
+    newest = None
+    if since is not None or (until or "").startswith("-"):
+        with Ledger(lake) as ledger:
+            newest = newest_complete(ledger)
+    written = at if at is not None else until
+    end = parse_time(written, newest) if written is not None else newest
+    if since is None:
+        return end, window or _MINUTES
+    begin = parse_time(since, newest)
+    insist_on_order(begin, end)
+    minutes = (end - begin).total_seconds() / 60 if end else _MINUTES
+    if minutes > _LONGEST:
+        raise QueryError(f"--since {since}: why looks at {_LONGEST // 60} hours at most; name an earlier --until")
+    return end, minutes
 
 
 def _print_verdict(found: verdict.Verdict) -> None:

@@ -77,7 +77,7 @@ def gather(
     """
     at = at and minute_from(at)
     with Ledger(lake, at and at - timedelta(minutes=minutes)) as ledger:
-        until = at or ledger.complete_until(("lattice_access", "alb_access"), None) or ledger.complete_until((), None)
+        until = at or newest_complete(ledger)
         if until is None:
             raise QueryError(f"lake {lake.uri} holds no logs yet; run eastwest ingest first")
         window = Window(minute_of(until - timedelta(minutes=minutes)), until)
@@ -88,6 +88,11 @@ def gather(
         known = _rows(session, "parties", window)
         names = {"caller": resolve("caller", caller, known), "callee": resolve("callee", callee, known)}
         return _gather(session, window, names, deliveries)
+
+
+def newest_complete(ledger: Ledger) -> datetime | None:
+    """Until when all front doors' logs are complete, where there are none all logs; None of a lake without data."""
+    return ledger.complete_until(("lattice_access", "alb_access"), None) or ledger.complete_until((), None)
 
 
 def _gather(session: Session, window: Window, names: Mapping[str, str], deliveries: tuple[Delivery, ...]) -> Evidence:

@@ -17,6 +17,7 @@ from ingest.lake.tables import Lake
 from ingest.settings import Settings
 from queries import findings
 from queries.cli_checks import app
+from tests import lakes
 from tests.queries.lake_of import NINE, Row, at, denied, lake_of, lattice
 from tests.queries.test_verdict import LOGS, spread
 
@@ -136,6 +137,47 @@ def test_why_is_a_line_its_evidence_and_the_next_step(lake: Path) -> None:
     assert lines[0] == "payments refuses orders-task by service policy; 5 of 5 attempts, since 09:50Z"
     assert [line[2:15].strip() for line in lines[1:5]] == ["window", "requests", "the log says", "since"]
     assert lines[-1].startswith("  next         Read the auth policy of the service")
+
+
+@pytest.mark.parametrize(
+    ("options", "began", "ended"),
+    [
+        ([], "09:38", "09:53"),
+        (["--at", TEN], "09:45", "10:00"),
+        (["--since", "-1h"], "08:53", "09:53"),
+        (["--since", "2026-03-10T09:30Z"], "09:30", "09:53"),
+        (["--since", "2026-03-10T09:40Z", "--until", "2026-03-10T09:55Z"], "09:40", "09:55"),
+        (["--since", "2026-03-10T09:40Z", "--at", "2026-03-10T09:55Z"], "09:40", "09:55"),
+        (["--until", "-5m", "--window", "20"], "09:28", "09:48"),
+    ],
+)
+def test_why_looks_at_a_quarter_of_an_hour_or_at_what_is_asked(
+    lake: Path, options: list[str], began: str, ended: str
+) -> None:
+    shown = json.loads(run(lake, "why", "orders-task", "payments", *options, "--format", "json").stdout)
+    assert (shown["window_start"][11:16], shown["window_end"][11:16]) == (began, ended)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--since", TEN, "--until", "2026-03-10T09:00Z"], "is not before --until"),
+        (["--at", TEN, "--until", TEN], "--at and --until"),
+        (["--since", "-1h", "--window", "20"], "--since and --window"),
+        (["--since", "2026-03-01"], "24 hours at most"),
+    ],
+)
+def test_a_time_to_look_at_that_cannot_be_is_an_error(lake: Path, options: list[str], said: str) -> None:
+    result = run(lake, "why", "orders-task", "payments", *options)
+    assert isinstance(result.exception, QueryError)
+    assert said in str(result.exception)
+
+
+def test_the_readme_shows_what_a_newcomer_sees(sample_lake: Lake) -> None:
+    lines = (lakes.SAMPLE.parent / "README.md").read_text().splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("$ eastwest why"))
+    words = lines[at].removeprefix("$ eastwest ").partition("#")[0].split()
+    assert run(Path(sample_lake.uri), *words).stdout.splitlines()[0] == lines[at + 1]
 
 
 def test_why_as_json(lake: Path) -> None:
