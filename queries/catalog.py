@@ -34,6 +34,7 @@ _CASTS = {
     "varchar": str,
     "boolean": lambda text: {"true": True, "false": False}[str(text).lower()],
 }
+_NEAREST = 3
 _PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*)")
 
 Value = str | int | float | bool | datetime | None
@@ -165,6 +166,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean {close[0]}?"
     return f"; there are {', '.join(names)}" if names else "; there are none"
+
+
+def somebody_near(name: str, known: Iterable[str]) -> str:
+    """What to put after 'nobody has that name', of names that may be thousands: the nearest few, or where all are."""
+    names = sorted(set(known))
+    text = name.casefold()
+    close = [found for found in names if len(text) > 2 and text in found.casefold()]
+    near = list(dict.fromkeys([*difflib.get_close_matches(name, names, n=_NEAREST), *sorted(close, key=len)]))
+    if near:
+        return f"; did you mean {' or '.join(near[:_NEAREST])}?"
+    return "; eastwest query call_graph names everybody who calls or is called"
 
 
 def parse_report(name: str, topic: str, text: str, where: str) -> Report:

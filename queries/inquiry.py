@@ -5,15 +5,17 @@ Every piece is a file of `queries/evidence/`; nothing is judged here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from ipaddress import ip_address
+from typing import Any, NamedTuple
 
 from ingest.errors import QueryError
 from ingest.lake.tables import Lake
 from queries import catalog
-from queries.catalog import Report, nearest
+from queries.catalog import Report, somebody_near
 from queries.completeness import HISTORY, Delivery, Ledger, Window
 from queries.names_file import GivenName
 from queries.session import Session, open_session
@@ -86,13 +88,22 @@ def gather(
     since = window.since - _LOOK_BACK
     with open_session(lake, since, until, history_hours=history, options=options, names=given_names) as session:
         known = _rows(session, "parties", window)
-        names = {"caller": resolve("caller", caller, known), "callee": resolve("callee", callee, known)}
+        names = {
+            side: resolve(side, written, known, partial(_on_side, session, side))
+            for side, written in (("caller", caller), ("callee", callee))
+        }
         return _gather(session, window, names, deliveries)
 
 
 def newest_complete(ledger: Ledger) -> datetime | None:
     """Until when all front doors' logs are complete, where there are none all logs; None of a lake without data."""
     return ledger.complete_until(("lattice_access", "alb_access"), None) or ledger.complete_until((), None)
+
+
+def _on_side(session: Session, side: str) -> set[str]:
+    """Display names of everybody who called, or was called, whether it was let in or not."""
+    rows = session.query(f"select distinct {side} as name from calls union select distinct {side} from denials")
+    return {str(name) for name in rows.column("name").to_pylist()}
 
 
 def _gather(session: Session, window: Window, names: Mapping[str, str], deliveries: tuple[Delivery, ...]) -> Evidence:
@@ -145,28 +156,70 @@ def _edge(
     return next((row for row in rows if (row["caller"], row["callee"]) == (names["caller"], names["callee"])), None)
 
 
-def resolve(side: str, written: str, known: list[Row]) -> str:
+def resolve(side: str, written: str, known: list[Row], sides: Callable[[], Container[str]] = frozenset) -> str:
     """The display name of who is meant by a name, ARN, host or address; `known` are rows of `parties.sql`.
 
     An exact spelling wins over one in another case. An address means who had it last. An assumed role means the role.
+    Of several those win that were seen on that side (`sides` gives their names), of these who is called exactly so.
 
     Raises:
         QueryError: nobody is spelled like that, or several are.
     """
     text = _role(written.strip())
     for same in (str.__eq__, lambda a, b: a.casefold() == b.casefold()):
-        rows = [row for row in known if same(row["spelling"], text)]
-        if any(row["seen_at"] is None for row in rows):
-            rows = [row for row in rows if row["seen_at"] is None]
-        elif rows:
-            newest = max(row["seen_at"] for row in rows)
-            rows = [row for row in rows if row["seen_at"] == newest]
-        names = sorted({row["name"] for row in rows})
+        names = _newest([row for row in known if same(row["spelling"], text)])
+        if len(names) > 1:
+            seen = sides()
+            names = [name for name in names if name in seen] or names
+        if text in names:
+            return text
         if len(names) == 1:
-            return str(names[0])
+            return names[0]
         if names:
-            raise QueryError(f"{side} {written}: means {' and '.join(names)}; write VPC/address, or one of these names")
-    raise QueryError(f"{side} {written}: nobody is called that{nearest(text, {row['spelling'] for row in known})}")
+            raise _ambiguous(side, written, names)
+    if address := _Address.of(text):
+        names = sorted({row["name"] for row in known if address.fits(row["name"])})
+        if len(names) > 1:
+            raise _ambiguous(side, written, names)
+        if names:
+            return names[0]
+        raise QueryError(f"{side} {written}: nobody had that address in the time looked at")
+    raise QueryError(f"{side} {written}: nobody is called that{somebody_near(text, [row['name'] for row in known])}")
+
+
+def _ambiguous(side: str, written: str, names: Sequence[str]) -> QueryError:
+    return QueryError(f"{side} {written}: means {' and '.join(names)}; write VPC/address, or one of these names")
+
+
+def _newest(rows: Sequence[Row]) -> list[str]:
+    """The names of these rows: those without a time, where there is none those of the newest time."""
+    if any(row["seen_at"] is None for row in rows):
+        rows = [row for row in rows if row["seen_at"] is None]
+    elif rows:
+        newest = max(row["seen_at"] for row in rows)
+        rows = [row for row in rows if row["seen_at"] == newest]
+    return sorted({str(row["name"]) for row in rows})
+
+
+class _Address(NamedTuple):
+    """An address as somebody writes it, and its VPC where it is told: 10.0.0.1, vpc-1/10.0.0.1."""
+
+    ip: str
+    vpc: str
+
+    @staticmethod
+    def of(text: str) -> _Address | None:
+        """None of what is no address."""
+        vpc, _, ip = text.rpartition("/")
+        try:
+            return _Address(str(ip_address(ip)), vpc)
+        except ValueError:
+            return None
+
+    def fits(self, name: str) -> bool:
+        """Whether it is what a display name says: an address that nobody is known to have is `10.0.0.1 (vpc-1)`."""
+        ip, _, vpc = name.removesuffix(")").partition(" (")
+        return ip == self.ip and self.vpc in ("", vpc)
 
 
 def _role(text: str) -> str:

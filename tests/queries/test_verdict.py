@@ -446,6 +446,34 @@ def test_an_unknown_name_names_the_nearest(tmp_path: Path) -> None:
         why(tmp_path, callee="paymnts", lattice_access=BEFORE)
 
 
+def test_of_many_names_the_nearest_few_are_named() -> None:
+    known = [{"spelling": f"team-{k}", "name": f"team-{k}", "seen_at": None} for k in range(900)]
+    with pytest.raises(QueryError, match=r"nobody is called that; did you mean team-5\d* or team-\d+ or team-\d+\?$"):
+        resolve("caller", "team-5x", known)
+    with pytest.raises(QueryError, match=r"nobody is called that; eastwest query call_graph names everybody"):
+        resolve("caller", "nosuch", known)
+
+
+def test_who_was_seen_on_that_side_is_meant_and_then_who_is_called_exactly_so() -> None:
+    host = "profile.example.com"
+    known = [{"spelling": host, "name": name, "seen_at": None} for name in ("profile", host)]
+    assert resolve("callee", host, known, lambda: {"profile"}) == "profile"
+    assert resolve("caller", host, known, lambda: {"profile", host}) == host
+    assert resolve("caller", host, known) == host
+
+
+@pytest.mark.parametrize("written", ["10.0.0.5", "vpc-a/10.0.0.5", "10.0.0.5 (vpc-a)"])
+def test_an_address_that_nobody_is_known_to_have_is_a_caller_too(written: str, tmp_path: Path) -> None:
+    unsigned = lattice(None, "payments", ip="10.0.0.5", target="10.0.0.9")
+    found = why(tmp_path, caller=written, lattice_access=spread(unsigned, at(45), 5))
+    assert found.caller == "10.0.0.5 (vpc-a)"
+
+
+def test_another_machine_is_not_proposed_for_an_address(tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match=r"caller 10.0.0.6: nobody had that address in the time looked at$"):
+        why(tmp_path, caller="10.0.0.6", lattice_access=spread(CALL, at(45), 5))
+
+
 def test_an_address_means_who_had_it_last_and_two_at_once_are_ambiguous() -> None:
     nine, ten = datetime(2026, 3, 10, 9, tzinfo=UTC), datetime(2026, 3, 10, 10, tzinfo=UTC)
     known = [
