@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from ingest.errors import QueryError
 from ingest.lake.tables import Lake
 from queries import catalog
+from queries.asked_window import data_span, minute
 from queries.catalog import Report, somebody_near
 from queries.completeness import HISTORY, Delivery, Ledger, Window
 from queries.names_file import GivenName
@@ -74,7 +75,7 @@ def gather(
     """The evidence about calls from `caller` to `callee` in the `minutes` before `at` (None: the newest complete data).
 
     Raises:
-        QueryError: a name nobody has, or that several have; the nearest known ones are named.
+        QueryError: a name nobody has, or that several have; the nearest known ones are named. A time without data.
         LakeError: the lake cannot be read.
     """
     at = at and minute_from(at)
@@ -88,6 +89,11 @@ def gather(
     since = window.since - _LOOK_BACK
     with open_session(lake, since, until, history_hours=history, options=options, names=given_names) as session:
         known = _rows(session, "parties", window)
+        span = None if known else data_span(lake)
+        if span is not None:
+            raise QueryError(
+                f"nobody is known in {window}: the lake has data from {minute(span[0])} to {minute(span[1])}"
+            )
         names = {
             side: resolve(side, written, known, partial(_on_side, session, side))
             for side, written in (("caller", caller), ("callee", callee))

@@ -487,6 +487,13 @@ def test_an_address_means_who_had_it_last_and_two_at_once_are_ambiguous() -> Non
         resolve("caller", "10.0.0.2", known)
 
 
+def test_a_time_without_data_is_not_blamed_on_the_name(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, {"objects": LOGS, "lattice_access": BEFORE})
+    said = r"nobody is known in 2026-04-01 08:45 to 09:00Z: the lake has data from 2026-03-10 \d\d:\d\dZ to 2026-03-10 "
+    with pytest.raises(QueryError, match=said):
+        judge(lake, "orders-task", "payments", at=datetime(2026, 4, 1, 9, tzinfo=UTC), minutes=15)
+
+
 def test_an_empty_lake_says_so(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="holds no logs yet"):
         judge(lake_of(tmp_path, {}), "a", "b", at=None, minutes=15)
