@@ -22,6 +22,7 @@ from queries import catalog
 from queries.asked_window import insist_on_order, judge_window
 from queries.catalog import WINDOW
 from queries.completeness import Ledger, Window, completeness_of
+from queries.inquiry import is_address
 from queries.names_file import read_names
 from queries.output import Format, chosen_format, write
 from queries.prices_file import Prices, read_prices
@@ -42,6 +43,8 @@ _SINCE = typer.Option(
 _UNTIL = typer.Option(None, "--until", help="End, exclusive; same forms; with all of its minute.")
 _FORMAT = typer.Option(None, "--format", help="table (on a terminal), csv (elsewhere), json or parquet.")
 _OUTPUT = typer.Option(None, "--output", "-o", help="File to write; stdout without one.")
+_ABOUT, _AT = "subject", "at_time"
+"""Parameters that the command line has an argument and an option for."""
 _LONGEST_HISTORY = 24 * 366 * 10
 _SHORT_HISTORY = 24
 """Hours that open in two seconds, of a lake of 20 million requests a day."""
@@ -112,7 +115,9 @@ def query_command(
         _print_report(report)
         return
     given = dict(_key_value(text) for text in param)
-    given |= {key: value for key, value in (("subject", subject), ("at_time", at)) if value is not None}
+    given |= _asked_about(report, subject, at)
+    if _ABOUT in report.parameters and not given.get(_ABOUT):
+        raise typer.BadParameter(f"{name} is about somebody: eastwest query {name} NAME", param_hint="SUBJECT")
     if history is not None and (math.isnan(history) or not report.history_hours):
         about = "is no number" if math.isnan(history) else f"{name} looks at its window alone"
         raise typer.BadParameter(about, param_hint="--history")
@@ -127,6 +132,8 @@ def query_command(
         if given.keys() & set(WINDOW):
             insist_on_order(*(time if isinstance(time, datetime) else None for time in (since_, until_)))
         rows = report.run(session, given)
+        if _ABOUT in report.parameters and not rows.num_rows and session.data_until() is not None:
+            raise QueryError(f"{name} {given.get(_ABOUT)}: {_nobody(session, str(given.get(_ABOUT)))}")
     if isinstance(since_, datetime) and isinstance(until_, datetime):
         _print_completeness(context.obj.lake(lake), Window(since_, until_))
         if history is not None and history < report.history_hours:
@@ -134,6 +141,27 @@ def query_command(
     if chosen_format(form, output) is Format.TABLE and not wide:
         rows = rows.drop_columns([column.name for column in report.columns if column.wide])
     write(rows, form, output)
+
+
+def _asked_about(report: catalog.Report, subject: str | None, at: str | None) -> dict[str, str]:
+    """The parameters that an argument and an option of their own stand for; a report may have neither."""
+    asked: dict[str, str] = {}
+    for key, value, hint in ((_ABOUT, subject, "SUBJECT"), (_AT, at, "--at")):
+        if value is None:
+            continue
+        if key not in report.parameters:
+            about = f"{report.name} takes none ({value}); eastwest query {report.name} --list says what it takes"
+            raise typer.BadParameter(about, param_hint=hint)
+        asked[key] = value
+    return asked
+
+
+def _nobody(session: Session, subject: str) -> str:
+    """What to say of a name that nobody has in the session."""
+    if is_address(subject):
+        return "nobody had that address in the time looked at"
+    names = session.query("select distinct name from nodes where name is not null").column("name").to_pylist()
+    return f"nobody is called that{catalog.somebody_near(subject, map(str, names))}"
 
 
 def _print_completeness(lake: Lake, window: Window) -> None:

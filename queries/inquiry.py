@@ -228,6 +228,11 @@ class _Address(NamedTuple):
         return ip == self.ip and self.vpc in ("", vpc)
 
 
+def is_address(text: str) -> bool:
+    """Whether somebody writes an address, perhaps with its VPC."""
+    return _Address.of(text) is not None
+
+
 def _role(text: str) -> str:
     """arn:aws:sts::1:assumed-role/R/session is the role R."""
     parts = text.split(":")

@@ -152,6 +152,41 @@ def test_who_waits_long_is_told_why(
     assert "still reading" not in run(tmp_path, "denied_callers", *more).stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["who"], "who is about somebody"),
+        (["who", ""], "who is about somebody"),
+        (["call_graph", "payments"], "call_graph takes none (payments)"),
+        (["call_graph", "--at", "2026-03-10"], "call_graph takes none (2026-03-10)"),
+    ],
+)
+def test_what_a_report_is_not_about_is_named_as_it_was_written(tmp_path: Path, arguments: list[str], said: str) -> None:
+    lake_of(tmp_path, {"lattice_access": called()})
+    result = run(tmp_path, *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    plain = " ".join(result.stderr.replace("\u2502", " ").split())
+    assert said in plain
+    assert f"Invalid value for {'--at' if '--at' in arguments else 'SUBJECT'}" in plain
+
+
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [
+        ("paymnts", "who paymnts: nobody is called that; did you mean payments?"),
+        ("orders", "who orders: nobody is called that; did you mean orders-task?"),
+        ("nosuch", "who nosuch: nobody is called that; eastwest query call_graph names everybody"),
+        ("10.0.0.77", "who 10.0.0.77: nobody had that address in the time looked at"),
+    ],
+)
+def test_who_nobody_is_proposes_who_it_may_be(tmp_path: Path, subject: str, said: str) -> None:
+    lake_of(tmp_path, {"lattice_access": called()})
+    result = run(tmp_path, "who", subject)
+    assert isinstance(result.exception, QueryError)
+    assert str(result.exception).startswith(said)
+    assert run(tmp_path, "who", "payments").exit_code == 0
+
+
 @pytest.mark.parametrize("hours", ["-1", "nan", "inf", "1e300"])
 def test_history_is_a_number_of_hours(tmp_path: Path, hours: str) -> None:
     assert run(tmp_path, "denied_callers", "--history", hours).exit_code == 2
