@@ -42,12 +42,16 @@ Value = str | int | float | bool | datetime | None
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a report: its DuckDB type, default (None: NULL, or the session's window) and meaning."""
+    """A parameter of a report: its DuckDB type, default (None: NULL, or the session's window) and meaning.
+
+    `choices`: the only values that mean something; none: any does.
+    """
 
     name: str
     type: str
     default: Value
     about: str
+    choices: tuple[str, ...] = ()
 
     def value(self, given: object, newest: datetime | None) -> Value:
         """`given` as a value of the parameter's type; text is converted. Raises QueryError when it cannot be."""
@@ -55,6 +59,8 @@ class Parameter:
             return None
         if self.type == "timestamptz":
             return self._whole(given if isinstance(given, datetime) else parse_time(str(given), newest))
+        if self.choices and given not in self.choices:
+            raise QueryError(f"parameter {self.name}: {given} is not one of {', '.join(self.choices)}")
         try:
             return _CASTS[self.type](given)  # type: ignore[no-any-return, operator]
         except (ValueError, KeyError, TypeError):
@@ -187,7 +193,7 @@ def parse_report(name: str, topic: str, text: str, where: str) -> Report:
             raise QueryError(f'{where}: the header needs {key} = "..."')
     try:
         parameters = {
-            key: Parameter(key, spec["type"], spec.get("default"), spec["about"])
+            key: Parameter(key, spec["type"], spec.get("default"), spec["about"], tuple(spec.get("choices", ())))
             for key, spec in header.get("params", {}).items()
         }
         columns = tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import eastwest
 from ingest.errors import QueryError
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.tables import Lake
-from queries import cli
+from queries import catalog, cli
+from queries.statements import view_header
 from tests.queries.lake_of import NINE, Row, at, denied, lake_of, lattice
 from tests.queries.test_completeness import flows
 from tests.queries.test_completeness import lattice as lattice_objects
@@ -185,6 +187,20 @@ def test_who_nobody_is_proposes_who_it_may_be(tmp_path: Path, subject: str, said
     assert isinstance(result.exception, QueryError)
     assert str(result.exception).startswith(said)
     assert run(tmp_path, "who", "payments").exit_code == 0
+
+
+def test_a_value_that_a_parameter_does_not_know_is_an_error_that_names_those_it_does(tmp_path: Path) -> None:
+    lake_of(tmp_path, {"lattice_access": called()})
+    result = run(tmp_path, "denied_callers", "-p", "layer=packets")
+    assert isinstance(result.exception, QueryError)
+    assert str(result.exception).startswith("parameter layer: packets is not one of packet, tls, identity_policy,")
+    assert run(tmp_path, "denied_callers", "-p", "layer=packet").exit_code == 0
+
+
+def test_every_layer_that_denials_tell_may_be_chosen() -> None:
+    told = view_header("denials")["columns"]["layer"]["about"]
+    chosen = catalog.report("denied_callers").parameters["layer"].choices
+    assert set(chosen) == set(re.split(r", | or ", told))
 
 
 @pytest.mark.parametrize("hours", ["-1", "nan", "inf", "1e300"])
