@@ -36,6 +36,15 @@ def insist_on_order(since: datetime | None, until: datetime | None) -> None:
         raise QueryError(f"--since {minute(since)} is not before --until {minute(until)}: no window lies between them")
 
 
+def begins_with_data(session: Session) -> bool:
+    """Whether the lake has data, and none from before the session's window."""
+    if session.data_until() is None or not session.reaches_back(0):
+        return False
+    # That knows whole hours.
+    span = None if session.since is None else data_span(session.lake)
+    return span is None or session.since is None or span[0] >= session.since
+
+
 def data_span(lake: Lake, formats: Collection[str] = ()) -> tuple[datetime, datetime] | None:
     """Times of the oldest and of the newest row of these formats (none: all) in the lake; None where it has none."""
     nothing = Snapshot(-1, ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from ingest.invocation import Invocation
 from ingest.lake.tables import Lake
 from ingest.terminal import visible
 from queries import catalog
-from queries.asked_window import insist_on_order, judge_window
+from queries.asked_window import begins_with_data, insist_on_order, judge_window, minute
 from queries.catalog import WINDOW
 from queries.completeness import Ledger, Window, completeness_of
 from queries.inquiry import is_address
@@ -45,6 +45,8 @@ _FORMAT = typer.Option(None, "--format", help="table (on a terminal), csv (elsew
 _OUTPUT = typer.Option(None, "--output", "-o", help="File to write; stdout without one.")
 _ABOUT, _AT = "subject", "at_time"
 """Parameters that the command line has an argument and an option for."""
+_BASELINES = ("baseline_hours", "before_minutes", "before_since")
+"""Parameters of reports that compare the window with the time before it."""
 _LONGEST_HISTORY = 24 * 366 * 10
 _SHORT_HISTORY = 24
 """Hours that open in two seconds, of a lake of 20 million requests a day."""
@@ -134,8 +136,11 @@ def query_command(
         rows = report.run(session, given)
         if _ABOUT in report.parameters and not rows.num_rows and session.data_until() is not None:
             raise QueryError(f"{name} {given.get(_ABOUT)}: {_nobody(session, str(given.get(_ABOUT)))}")
+        lacks_past = _compares(report, given) and begins_with_data(session)
     if isinstance(since_, datetime) and isinstance(until_, datetime):
         _print_completeness(context.obj.lake(lake), Window(since_, until_))
+        if lacks_past:
+            _say(f"{name} compares with the time before {minute(since_)}, of which the lake has nothing: see --since")
         if history is not None and history < report.history_hours:
             _say(f"looked back {history:g} h; by itself {name} looks back {report.history_hours:g} h")
     if chosen_format(form, output) is Format.TABLE and not wide:
@@ -154,6 +159,11 @@ def _asked_about(report: catalog.Report, subject: str | None, at: str | None) ->
             raise typer.BadParameter(about, param_hint=hint)
         asked[key] = value
     return asked
+
+
+def _compares(report: catalog.Report, given: Mapping[str, object]) -> bool:
+    """Whether it compares the session's window with the time before it, and not one of its parameters'."""
+    return not report.parameters.keys().isdisjoint(_BASELINES) and given.keys().isdisjoint(("since", "before_since"))
 
 
 def _nobody(session: Session, subject: str) -> str:

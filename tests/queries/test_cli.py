@@ -189,6 +189,18 @@ def test_who_nobody_is_proposes_who_it_may_be(tmp_path: Path, subject: str, said
     assert run(tmp_path, "who", "payments").exit_code == 0
 
 
+@pytest.mark.parametrize("report", ["new_edges", "gone_edges", "graph_diff", "latency_by_edge", "suspects"])
+def test_a_report_that_compares_says_when_there_is_nothing_before(tmp_path: Path, report: str) -> None:
+    later = spread(lattice("batch", "payments", ip="10.0.0.7", target="10.0.0.9"), TEN, 2, 60)
+    objects = lattice_objects(NINE, at(0, hour=11))
+    lake_of(tmp_path, {"objects": objects, "lattice_access": [*called(), *later]})
+    said = f"{report} compares with the time before 2026-03-10 09:00Z, of which the lake has nothing: see --since"
+    assert said in run(tmp_path, report).stderr.splitlines()
+    assert said in run(tmp_path, report, "--since", "2026-03-10T09:00Z").stderr.splitlines()
+    for since in ("2026-03-10T09:01Z", "2026-03-10T10:00Z"):
+        assert "compares with" not in run(tmp_path, report, "--since", since).stderr
+
+
 def test_a_value_that_a_parameter_does_not_know_is_an_error_that_names_those_it_does(tmp_path: Path) -> None:
     lake_of(tmp_path, {"lattice_access": called()})
     result = run(tmp_path, "denied_callers", "-p", "layer=packets")
