@@ -17,7 +17,7 @@ from ingest.lake import status as lake_status
 from ingest.lake.declarations import OBJECTS, REJECTS, ROLLUPS, SOURCE_TABLES, TABLES
 from ingest.lake.schema import Table
 from ingest.lake.tables import Lake
-from ingest.printing import Row, Shape, print_json, print_rows
+from ingest.printing import Row, Shape, duration, print_json, print_rows
 
 app = typer.Typer()
 lake_app = typer.Typer(no_args_is_help=True, help="Keep the lake in order: compact, expire, vacuum, verify, rebuild.")
@@ -26,6 +26,7 @@ app.add_typer(lake_app, name="lake")
 _LAKE = typer.Option(None, "--lake", help="Folder or s3://bucket/prefix of the lake; else the setting.")
 _FORMAT = typer.Option(Shape.TABLE, "--format", help="table for people, json for programs.")
 _TABLES = typer.Option([], "--table", help="Only this table; may be repeated.")
+_DELAYS = ("delivery_p50", "delivery_p99", "ingest_p50", "ingest_p99")
 _DRY_RUN = typer.Option(False, "--dry-run", help="Say what would go, and change nothing.")
 
 
@@ -39,7 +40,7 @@ def status_command(
     """What arrives, how late, and what does not; what cannot be read; how large the lake is.
 
     Delivery is the time from an object's oldest row until AWS wrote the object, ingest from there until it was in the
-    lake: median and 99th percentile, in seconds. A gap is a run of five-minute slots in which a source that usually
+    lake: median and 99th percentile (JSON: seconds). A gap is a run of five-minute slots in which a source that usually
     delivers did not.
     """
     invocation: Invocation = context.obj
@@ -50,12 +51,20 @@ def status_command(
     if form is Shape.JSON:
         print_json({"lake": target.uri, **found.as_dict(), "tables": tables})
         return
-    print_rows(found.sources, "Sources (delivery and ingest: seconds)")
+    print_rows([_in_words(row) for row in found.sources], "Sources (delivery: from row to S3; ingest: from there on)")
     print_rows(found.gaps, "\nGaps: slots of five minutes without an object")
     print_rows(found.skipped, "\nSKIPDATA: flow records that AWS lost")
     print_rows(found.rejects, "\nRejects")
     print_rows(found.unknown_fields, "\nFields without a column (in extra)")
     print_rows(tables, "\nLake", "empty")
+
+
+def _in_words(source: Row) -> Row:
+    """A source's row for people: its delays in the unit that suits them."""
+    return {
+        name: duration(value) if name in _DELAYS and isinstance(value, int | float) else value
+        for name, value in source.items()
+    }
 
 
 @lake_app.command("status")

@@ -52,6 +52,14 @@ def print_rows(rows: Sequence[Row], title: str | None = None, empty: str = "none
     console.print(table)
 
 
+def duration(seconds: float) -> str:
+    """A length of time as people say it: 12 s, 6.5 min, 3.2 h, 45 d."""
+    for unit, size, longest in (("s", 1, 120), ("min", 60, 120), ("h", 3600, 48)):
+        if abs(seconds) < longest * size:
+            return f"{seconds / size:,.{0 if unit == 's' else 1}f} {unit}"
+    return f"{seconds / 86400:,.0f} d"
+
+
 def _cell(value: object) -> str:
     match value:
         case None:

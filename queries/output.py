@@ -30,6 +30,8 @@ from queries.fitting import broken, taken, unbroken, widths
 _WIDE = 240
 _FEW = 5
 """Rows that are shown one below the other rather than cut."""
+_LEAST = 0.0001
+"""Numbers of less are shown as 0."""
 
 
 class Format(StrEnum):
@@ -206,6 +208,14 @@ def _decimals(name: str, column: pa.ChunkedArray[Any]) -> int:
     return 3 if highest is not None and highest <= 1 else 1
 
 
+def _number(value: float, decimals: int) -> str:
+    """The number, with the places that its column has; what would be 0 with them shows its first digit instead."""
+    if abs(value) < _LEAST:
+        return f"{0:.{decimals}f}"
+    shown = f"{value:,.{decimals}f}"
+    return shown if shown.strip("-0.") else f"{value:.1g}"
+
+
 def _cell(value: object, decimals: int) -> str:
     match value:
         case None:
@@ -213,7 +223,7 @@ def _cell(value: object, decimals: int) -> str:
         case bool():
             return "yes" if value else "no"
         case float():
-            return f"{value:,.{decimals}f}"
+            return _number(value, decimals)
         case datetime():
             return f"{value:%Y-%m-%d %H:%M:%S}"
         case list():

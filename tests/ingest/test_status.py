@@ -15,6 +15,7 @@ from ingest.cli_lake import parse_span
 from ingest.errors import LakeError, SettingsError
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.tables import Lake
+from ingest.printing import duration
 from ingest.sources.s3_access import storage_options
 from ingest.terminal import message, visible
 from queries import catalog
@@ -197,7 +198,7 @@ def test_what_is_in_the_sample_is_in_its_status(sample_lake: Lake) -> None:
     objects = next(row for row in found["tables"] if row["table"] == "objects")
     assert objects["guards"] == counts["objects"]
     table = lakes.run("status", "--lake", sample_lake.uri)
-    assert "Sources (delivery and ingest: seconds)" in table.stdout
+    assert "Sources (delivery: from row to S3; ingest: from there on)" in table.stdout
     assert "lattice_access" in table.stdout
 
 
@@ -247,6 +248,14 @@ def test_lengths_of_time() -> None:
     assert [parse_span(text, "").total_seconds() for text in ("30m", "6h", "90d")] == [1_800, 21_600, 7_776_000]
     with pytest.raises(SettingsError, match=r"--keep 7: .*30m"):
         parse_span("7", "--keep")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(16.2, "16 s"), (0.0, "0 s"), (400.0, "6.7 min"), (7_200.0, "2.0 h"), (22_725_836.3, "263 d"), (-30.0, "-30 s")],
+)
+def test_delays_are_told_in_the_unit_that_suits_them(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
 
 
 def test_names_cannot_rewrite_a_terminal() -> None:

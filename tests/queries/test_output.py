@@ -54,6 +54,21 @@ def test_visible(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([-0.033, 90.0], ["-0.03", "90.0"]),
+        ([0.0002, 0.5], ["0.0002", "0.500"]),
+        ([-0.0, 2.0], ["0.0", "2.0"]),
+        ([1e-9, 2.0], ["0.0", "2.0"]),
+        ([1234.56, 0.04], ["1,234.6", "0.04"]),
+    ],
+)
+def test_a_small_number_is_not_shown_as_nothing(values: list[float], shown: list[str], tmp_path: Path) -> None:
+    lines = written(pa.table({"days_left": values}), Format.TABLE, tmp_path).decode().splitlines()
+    assert [line.strip() for line in lines[1:]] == shown
+
+
 def test_csv_has_a_header_without_rows(tmp_path: Path) -> None:
     assert written(ROWS.slice(0, 0), Format.CSV, tmp_path).decode().strip() == '"agent","n","when"'
 
