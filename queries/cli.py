@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +14,6 @@ from rich.text import Text
 from ingest.errors import QueryError
 from ingest.invocation import Invocation
 from ingest.lake.tables import Lake
-from ingest.terminal import visible
 from queries import catalog
 from queries.asked_window import begins_with_data, insist_on_order, judge_window, minute
 from queries.catalog import WINDOW
@@ -25,6 +21,7 @@ from queries.completeness import Ledger, Window, completeness_of
 from queries.inquiry import is_address
 from queries.names_file import read_names
 from queries.output import Format, chosen_format, write
+from queries.patience import said_when_slow, say
 from queries.prices_file import Prices, read_prices
 from queries.session import Session, open_session
 from queries.shell import asked, init_script, run_shell
@@ -50,7 +47,6 @@ _BASELINES = ("baseline_hours", "before_minutes", "before_since")
 _LONGEST_HISTORY = 24 * 366 * 10
 _SHORT_HISTORY = 24
 """Hours that open in two seconds, of a lake of 20 million requests a day."""
-_PATIENCE_SECONDS = 3.0
 
 
 def _session(
@@ -126,7 +122,7 @@ def query_command(
     looks_back = report.history_hours if history is None else history
     hint = f"still reading: {name} looks back {looks_back:g} h; --history tells it to look back fewer"
     with (
-        _said_when_slow(hint if looks_back > _SHORT_HISTORY else "still reading"),
+        said_when_slow(hint if looks_back > _SHORT_HISTORY else "still reading", lake or context.obj.settings.lake),
         _session(context, lake, since, until, report, history=history) as session,
     ):
         values = report.bind(session, given)
@@ -140,9 +136,9 @@ def query_command(
     if isinstance(since_, datetime) and isinstance(until_, datetime):
         _print_completeness(context.obj.lake(lake), Window(since_, until_))
         if lacks_past:
-            _say(f"{name} compares with the time before {minute(since_)}, of which the lake has nothing: see --since")
+            say(f"{name} compares with the time before {minute(since_)}, of which the lake has nothing: see --since")
         if history is not None and history < report.history_hours:
-            _say(f"looked back {history:g} h; by itself {name} looks back {report.history_hours:g} h")
+            say(f"looked back {history:g} h; by itself {name} looks back {report.history_hours:g} h")
     if chosen_format(form, output) is Format.TABLE and not wide:
         rows = rows.drop_columns([column.name for column in report.columns if column.wide])
     write(rows, form, output)
@@ -180,7 +176,7 @@ def _print_completeness(lake: Lake, window: Window) -> None:
         said = f"{window}; data {completeness_of(ledger.deliveries(window))}{_begins(ledger, window)}"
     if ledger.is_empty:
         said = f"lake {lake.uri} holds no logs yet; run eastwest ingest SOURCE first"
-    _say(said)
+    say(said)
 
 
 def _begins(ledger: Ledger, window: Window) -> str:
@@ -188,27 +184,6 @@ def _begins(ledger: Ledger, window: Window) -> str:
     found = ledger.connection.execute("select time_bucket(interval 5 minutes, min(min_time)) from objects").fetchone()
     first = found[0] if found else None
     return f"; it begins at {first:%Y-%m-%d %H:%M}Z" if first and window.since < first < window.until else ""
-
-
-@contextmanager
-def _said_when_slow(text: str) -> Iterator[None]:
-    """Say it on a terminal, should the block take long: a week of a large lake takes ten seconds to open."""
-    timer = threading.Timer(_PATIENCE_SECONDS, _say, [text])
-    timer.daemon = True
-    if _is_watched():
-        timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _is_watched() -> bool:
-    return sys.stderr.isatty()
-
-
-def _say(text: str) -> None:
-    Console(stderr=True, highlight=False).print(Text(visible(text), style="dim"), soft_wrap=True)
 
 
 def _key_value(text: str) -> tuple[str, str]:
@@ -254,6 +229,7 @@ def sql_command(
     output: Path | None = _OUTPUT,
 ) -> None:
     """Run one SQL statement on the lake."""
+    context.with_resource(said_when_slow("still reading", lake or context.obj.settings.lake))
     with _session(context, lake, since, until) as session:
         for macro in asked(session, _prices(context)):
             session.query(macro)
@@ -273,7 +249,9 @@ def shell_command(
 ) -> None:
     """Open DuckDB's own shell on the lake; further arguments go to it (-c "...", -csv)."""
     # A script that is printed may be run on another machine.
-    with _session(context, lake, since, until, copied=not print_init) as session:
+    with said_when_slow("still reading", lake or context.obj.settings.lake):
+        session = _session(context, lake, since, until, copied=not print_init)
+    with session:
         if print_init:
             print(init_script(session, with_keys=False, prices=_prices(context)), end="")
             return

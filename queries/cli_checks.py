@@ -22,6 +22,7 @@ from queries.asked_window import data_span, insist_on_order, minute
 from queries.completeness import Ledger
 from queries.inquiry import newest_complete
 from queries.names_file import read_names
+from queries.patience import said_when_slow
 from queries.times import parse_time
 
 app = typer.Typer()
@@ -73,6 +74,7 @@ def check_command(
     before it. One that is here to stay is closed with --close.
     """
     invocation: Invocation = context.obj
+    context.with_resource(said_when_slow("still reading", lake or invocation.settings.lake))
     target = invocation.existing_lake(lake)
     if close and not write:
         raise typer.BadParameter("is written to the lake: not with --no-write", param_hint="--close")
@@ -183,6 +185,7 @@ def why_command(
     It looks at the last 15 minutes of data: for what happened before, say --since, or --at and --window.
     """
     invocation: Invocation = context.obj
+    context.with_resource(said_when_slow("still reading", lake or invocation.settings.lake))
     target = invocation.existing_lake(lake)
     end, minutes = _looked_at(target, since, until, at, window)
     found = verdict.judge(

@@ -15,6 +15,7 @@ from queries import catalog
 from queries.asked_window import judge_window
 from queries.graph_file import Edge, as_dot, as_json, as_toml, read_graph
 from queries.names_file import read_names
+from queries.patience import said_when_slow
 from queries.session import open_session
 
 app = typer.Typer()
@@ -43,6 +44,7 @@ def _edges(context: typer.Context, lake: str | None, since: str | None, until: s
     invocation: Invocation = context.obj
     options = {"memory_limit": invocation.settings.memory_limit}
     names = read_names(invocation.settings.names)
+    context.with_resource(said_when_slow("still reading", lake or invocation.settings.lake))
     with open_session(invocation.existing_lake(lake), since, until, options=options, names=names) as session:
         judge_window(session)
         rows = catalog.report("call_graph").run(session).to_pylist()

@@ -22,6 +22,7 @@ from queries.asked_window import judge_window
 from queries.completeness import ENOUGH, completeness_of
 from queries.names_file import read_names
 from queries.output import Format, write
+from queries.patience import said_when_slow
 from queries.prices_file import read_prices
 from queries.scorecard import Line, Scorecard
 
@@ -71,6 +72,7 @@ def guide_command(
     if given and not practice:
         raise QueryError("--param goes with one practice: eastwest guide PRACTICE --param key=value")
     table = read_prices(prices or invocation.settings.prices)
+    context.with_resource(said_when_slow("still reading", lake or invocation.settings.lake))
     target = invocation.existing_lake(lake)
     options = {"memory_limit": invocation.settings.memory_limit}
     names = read_names(invocation.settings.names)

@@ -15,7 +15,7 @@ import eastwest
 from ingest.errors import QueryError
 from ingest.lake.declarations import OBJECTS
 from ingest.lake.tables import Lake
-from queries import catalog, cli
+from queries import catalog, patience
 from queries.statements import view_header
 from tests.queries.lake_of import NINE, Row, at, denied, lake_of, lattice
 from tests.queries.test_completeness import flows
@@ -146,11 +146,11 @@ def test_who_waits_long_is_told_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str], said: str
 ) -> None:
     lake_of(tmp_path, {"lattice_access": called()})
-    monkeypatch.setattr(cli, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(patience, "SOON", 0.0)
     assert "still reading" not in run(tmp_path, "denied_callers", *more).stderr
-    monkeypatch.setattr(cli, "_is_watched", lambda: True)
+    monkeypatch.setattr(patience, "is_watched", lambda: True)
     assert said in run(tmp_path, "denied_callers", *more).stderr.splitlines()
-    monkeypatch.setattr(cli, "_PATIENCE_SECONDS", 600.0)
+    monkeypatch.setattr(patience, "SOON", 600.0)
     assert "still reading" not in run(tmp_path, "denied_callers", *more).stderr
 
 
@@ -213,6 +213,30 @@ def test_every_layer_that_denials_tell_may_be_chosen() -> None:
     told = view_header("denials")["columns"]["layer"]["about"]
     chosen = catalog.report("denied_callers").parameters["layer"].choices
     assert set(chosen) == set(re.split(r", | or ", told))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["query", "call_graph"],
+        ["sql", "from requests"],
+        ["graph", "export"],
+        ["guide"],
+        ["check"],
+        ["why", "orders-task", "payments"],
+        ["shell", "--print-init"],
+    ],
+    ids=" ".join,
+)
+def test_a_lake_that_does_not_answer_is_named_wherever_stderr_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    lake_of(tmp_path, {"objects": lattice_objects(NINE, TEN), "lattice_access": called()})
+    monkeypatch.setattr(patience, "SOON", 0.0)
+    monkeypatch.setattr(patience, "LATE", 0.01)
+    result = CliRunner().invoke(eastwest.app, [*command, "--lake", str(tmp_path)])
+    assert f"still at it; lake {tmp_path}" in result.stderr
+    assert "still at it" not in result.stdout
 
 
 @pytest.mark.parametrize("hours", ["-1", "nan", "inf", "1e300"])
