@@ -89,7 +89,9 @@ def query_command(
     ),
     list_: bool = typer.Option(False, "--list", help="List the reports; with a name, its parameters and columns."),
     param: list[str] = typer.Option([], "--param", "-p", help="key=value; may be repeated."),
-    at: str | None = typer.Option(None, "--at", help="Time to look at, of a report such as who."),
+    at: str | None = typer.Option(
+        None, "--at", help="Time to look at, of a report such as who; windows end at --until."
+    ),
     since: str | None = _SINCE,
     until: str | None = _UNTIL,
     history: float | None = typer.Option(

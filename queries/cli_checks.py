@@ -55,7 +55,7 @@ def check_command(
     context: typer.Context,
     lake: str | None = _LAKE,
     at: str | None = typer.Option(
-        None, "--at", help="What counts as now: an ISO time, or now itself; else the newest data."
+        None, "--at", help="What counts as now: an ISO time, or now; else the newest data. No window ends later."
     ),
     fail_on: Severity = typer.Option(Severity.PAGE, "--fail-on", help="Exit 1 when a finding as bad as this is open."),
     form: Shape = _FORMAT,

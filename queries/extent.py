@@ -119,10 +119,9 @@ def extent_of(
     *,
     is_local: bool,
 ) -> Extent:
-    """The extent between two bounds, with all of the minutes that they lie in; relative ones count back from the end of
-    complete data.
+    """The extent between two bounds, with all of the minutes that they lie in.
 
-    Of a lake that is not on this machine, without bounds, the newest 7 days of data: said on stderr. QueryError for a
+    Relative ones count back from the end of complete data. Of a lake that is not on this machine, without bounds, the newest 7 days of data: said on stderr. QueryError for a
     bound that is no time.
     """
     complete = complete_until(snapshots)
