@@ -121,8 +121,8 @@ def extent_of(
 ) -> Extent:
     """The extent between two bounds, with all of the minutes that they lie in.
 
-    Relative ones count back from the end of complete data. Of a lake that is not on this machine, without bounds, the newest 7 days of data: said on stderr. QueryError for a
-    bound that is no time.
+    Relative ones count back from the end of complete data. Of a lake that is not on this machine, without bounds, the
+    newest 7 days of data: said on stderr. QueryError for a bound that is no time.
     """
     complete = complete_until(snapshots)
     since, until = (parse_time(bound, complete) if isinstance(bound, str) else bound for bound in bounds)
