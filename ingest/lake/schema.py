@@ -112,7 +112,15 @@ class Table:
 
     @property
     def arrow(self) -> pa.Schema:
-        """The Arrow schema, each field carrying its comment."""
+        """The Arrow schema of rows that are written.
+
+        Without comments: delta-rs refuses rows whose comments are not those of the table, which another release made.
+        """
+        return pa.schema([(column.name, column.type.arrow) for column in self.columns])
+
+    @property
+    def commented(self) -> pa.Schema:
+        """The Arrow schema of a table that is made, each field with its comment."""
         return pa.schema([pa.field(c.name, c.type.arrow, metadata={"comment": c.comment}) for c in self.columns])
 
     @property

@@ -48,7 +48,7 @@ def seed(
     with tempfile.TemporaryDirectory(prefix="eastwest-") as folder:
         create_table_with_add_actions(
             folder,
-            schema=DeltaSchema.from_arrow(rollup.arrow),
+            schema=DeltaSchema.from_arrow(rollup.commented),
             add_actions=added,
             mode="error",
             partition_by=[rollup.partition] if rollup.partition else None,

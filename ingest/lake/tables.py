@@ -343,7 +343,7 @@ class Lake:
             return whole(
                 lambda: DeltaTable.create(
                     self.table_uri(table),
-                    schema=DeltaSchema.from_arrow(table.arrow),
+                    schema=DeltaSchema.from_arrow(table.commented),
                     partition_by=[table.partition] if table.partition else None,
                     mode="ignore",
                     configuration=_CONFIGURATION,

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingest.errors import LakeError
-from ingest.lake import compaction, contents, ledger, retention, verification
+from ingest.lake import compaction, contents, ledger, rebuilding, retention, verification
 from ingest.lake.declarations import (
     CALL_HOURS,
     CALL_MINUTES,
@@ -90,6 +90,30 @@ def test_compaction_keeps_every_row_and_ingest_still_knows_every_object(sample: 
     assert compact_all(sample) == []
     again = lakes.run("ingest", str(lakes.SAMPLE), "--lake", sample.uri)
     assert "Nothing new" in again.stdout, again.stderr
+
+
+def test_a_lake_whose_columns_are_described_in_other_words_is_kept_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As one that another release made: delta-rs refuses rows with other comments than the table's.
+    with monkeypatch.context() as earlier:
+        earlier.setattr(Column, "comment", property(lambda column: f"{column.name}, in other words"))
+        lake = lakes.ingested(lakes.SAMPLE / "AWSLogs" / "123456789012", tmp_path / "lake", batch_objects=60)
+        (field,) = (field for field in lake.open(VPC_FLOW).schema().fields if field.name == "day")  # type: ignore[union-attr]
+        assert field.metadata == {"comment": "day, in other words"}
+    lakes.ingested(lakes.SAMPLE, tmp_path / "lake")
+    lakes.check_exact(lake)
+    before = lakes.counts(lake)
+    assert {done.table for done in compact_all(lake)} >= {"vpc_flow", "objects", "call_minutes"}
+    for rollup in ROLLUPS:
+        rebuilding.rebuild(lake, rollup, DAY)
+    assert lakes.counts(lake) == before
+    found = lakes.run("check", "--lake", lake.uri, "--at", "2026-03-10T11:00Z")
+    assert "not run" not in found.stderr
+    assert before["findings"] == 0 < lakes.counts(lake)["findings"], found.stderr
+    replayed = lakes.run("rejects", "replay", "--lake", lake.uri)
+    assert replayed.returncode == 0, replayed.stderr
+    lakes.check_exact(lake)
 
 
 def test_a_compacted_day_is_sorted_and_windows_still_prune(sample: Lake) -> None:
