@@ -47,15 +47,13 @@ REJECTS = Table(
 
 FINDINGS = Table(
     "findings",
-    # Not in the comment of `state`: columns' comments are in the schema of lakes that are there, which would differ.
-    "What the checks found: one row per finding, however often a check ran. One that somebody closed, since it is meant"
-    " to be so, has the state closed, and a resolved_at when it was gone",
+    "What the checks found: one row per finding, however often a check ran",
     (
         Column("finding_id", Type.TEXT, "Check and key, hashed: the same finding keeps its id while it is open"),
         Column("check_name", Type.TEXT, "The check that found it"),
         Column("severity", Type.TEXT, "page, ticket or info"),
         Column("finding_key", Type.TEXT, "What makes it the same finding when seen again"),
-        Column("state", Type.TEXT, "open or resolved"),
+        Column("state", Type.TEXT, "open, resolved, or closed by somebody, as it is meant to be so"),
         Column("opened_at", Type.TIME, "End of the window in which it was first seen"),
         Column("last_seen_at", Type.TIME, "End of the window in which it was last seen"),
         Column("resolved_at", Type.TIME, "End of the first window in which it was gone"),
