@@ -15,7 +15,8 @@ from ingest.errors import SettingsError
 from queries import catalog
 from queries.names_file import read_names
 from queries.session import Session, open_session
-from tests.queries.lake_of import alb, at, flow, lake_of, lattice, role
+from tests.queries.lake_of import NINE, alb, at, flow, lake_of, lattice, role
+from tests.queries.test_completeness import lattice as lattice_objects
 
 ROWS = [
     {**lattice("batch-blue", "ledger", ip="10.0.0.1", target="10.0.1.1")},
@@ -130,7 +131,7 @@ def test_address_bits_are_the_addresss_own(empty: Session, address: ipaddress.IP
 
 
 def test_commands_use_the_settings_names(tmp_path: Path) -> None:
-    lake = lake_of(tmp_path / "lake", {"lattice_access": ROWS})
+    lake = lake_of(tmp_path / "lake", {"objects": lattice_objects(NINE, at(30)), "lattice_access": ROWS})
     names, settings = tmp_path / "names.toml", tmp_path / "eastwest.toml"
     names.write_text('[[names]]\nhost = "ledger.*"\nname = "books"\n')
     settings.write_text(f'lake = "{lake.uri}"\nnames = "{names}"\n')
