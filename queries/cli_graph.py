@@ -24,7 +24,12 @@ app.add_typer(graph, name="graph")
 
 _LAKE = typer.Option(None, "--lake", help="Folder or s3://bucket/prefix of the lake; else the setting.")
 _SINCE = typer.Option(
-    None, "--since", help="Start: 2026-03-10T09:00Z, or -1h for an hour before the newest data; with all of its minute."
+    None,
+    "--since",
+    help=(
+        "Start: 2026-03-10T09:00Z, or -1h for an hour before the newest data; with all of its minute. Else all data (of"
+        " a lake on S3 7 days)."
+    ),
 )
 _UNTIL = typer.Option(None, "--until", help="End, exclusive; same forms; with all of its minute.")
 

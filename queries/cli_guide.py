@@ -49,7 +49,10 @@ def guide_command(
     since: str | None = typer.Option(
         None,
         "--since",
-        help="Start: 2026-03-10T09:00Z, or -1h for an hour before the newest data; with all of its minute.",
+        help=(
+            "Start: 2026-03-10T09:00Z, or -1h for an hour before the newest data; with all of its minute. Else all data"
+            " (of a lake on S3 7 days)."
+        ),
     ),
     until: str | None = typer.Option(None, "--until", help="End, exclusive; same forms; with all of its minute."),
     lake: str | None = typer.Option(None, "--lake", help="Folder or s3://bucket/prefix of the lake; else the setting."),
