@@ -5,7 +5,7 @@
 -- [params]
 -- since = { type = "timestamptz", about = "start of the window" }
 -- until = { type = "timestamptz", about = "end of the window, exclusive" }
--- layer = { type = "varchar", choices = ["packet", "tls", "identity_policy", "network_policy", "service_policy", "waf", "alb_auth", "alb_rule", "application"], about = "only this layer, as the column; all of them when NULL" }
+-- layer = { type = "varchar", choices = ["packet", "tls", "identity_policy", "network_policy", "service_policy", "unknown_policy", "waf", "alb_auth", "alb_rule", "application"], about = "only this layer, as the column; all of them when NULL" }
 -- [columns]
 -- caller = { type = "varchar", about = "display name of the caller's node" }
 -- callee = { type = "varchar", about = "display name of what it wanted to reach" }
