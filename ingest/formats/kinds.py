@@ -165,14 +165,16 @@ def _real(text: str) -> tuple[object, ...]:
 
 def _reals(texts: Any) -> tuple[Arrays, Mask | None]:
     values, bad = _numbers(texts, r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$", _REAL_BYTES, pa.float64())
-    # Arrow reads '.5' and '5.' and overflows to infinity; one() says what of that is a number.
-    dots = np.flatnonzero(characters(texts) == ord("."))
+    # Arrow reads '.5', '-.5' and '5.' and overflows to infinity; one() says what of that is a number.
+    letters = characters(texts)
+    dots = np.flatnonzero(letters == ord("."))
     if len(dots):
         edges = offsets_of(texts) - offsets_of(texts)[0]
-        if np.isin(edges[:-1], dots).any() or np.isin(edges[1:] - 1, dots).any():
+        after_minus = letters[np.maximum(dots - 1, 0)] == ord("-")
+        if np.isin(edges[:-1], dots).any() or np.isin(edges[1:] - 1, dots).any() or after_minus.any():
             odd = mask_of(pc.match_substring_regex(texts, r"^-?\.|\.$"))
             return [without(values, odd)], either(bad, odd)
-    if characters(texts).size and (pc.max(pc.binary_length(texts)).as_py() or 0) > 30:
+    if letters.size and (pc.max(pc.binary_length(texts)).as_py() or 0) > 30:
         long = mask_of(pc.greater(pc.binary_length(texts), 30))
         return [without(values, long)], either(bad, long)
     return [values], bad

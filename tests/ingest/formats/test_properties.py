@@ -170,6 +170,17 @@ def fields_changed(draw: st.DrawFn, line: bytes) -> bytes:
     return between.join(parts)
 
 
+@pytest.mark.parametrize("odd", ["-.000", "-.5", ".5", "5.", "-5.", "-", ".", "-.", "1" * 31])
+def test_what_only_arrow_takes_for_a_number_is_none(odd: str) -> None:
+    read, line, layout, table = FORMATS["alb_access"]
+    with_it = line.replace(b" 0.000 0.001 0.037 ", f" {odd} 0.001 0.037 ".encode())
+    assert with_it != line
+    block = block_of([line] * 70 + [with_it], layout, 1)
+    fast = read(block)
+    accounted(fast, len(block), table)
+    assert outcome(fast) == outcome(read(block, careful=True))
+
+
 @pytest.mark.parametrize("name", FORMATS)
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
