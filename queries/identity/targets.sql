@@ -6,7 +6,7 @@ with answered as (
         e.vpc,
         e.ip,
         s.node,
-        sum(e.sightings) as sightings
+        sum(e.sightings)::bigint as sightings
     from endpoint_hours as e
     inner join services as s
         on e.id = s.service

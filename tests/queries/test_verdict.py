@@ -242,7 +242,7 @@ def test_packets_to_the_nodes_other_address_are_refused(tmp_path: Path) -> None:
         vpc_flow=[*(row for leg in sent for row in spread(leg, at(0), 60, 60)), *refused],
     )
     assert (found.kind, found.affected, found.since) == ("packet", 10, at(50))
-    assert "at fd00::40:443: REJECT" in found.headline
+    assert "at [fd00::40]:443: REJECT" in found.headline
 
 
 def test_packets_between_two_high_ports_are_refused(tmp_path: Path) -> None:
