@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -96,6 +96,7 @@ class KeptDays:
         self._of_days: dict[str, dict[date, str]] = {}
         self._of_window: dict[str, str] = {}
         self._parts: dict[str, str] = {}
+        self._kept: dict[str, KeysView[date]] = {}
         self._missing: list[tuple[str, date, str]] = []
 
     def bounds(self, otherwise: datetime) -> Iterator[str]:
@@ -112,6 +113,7 @@ class KeptDays:
             yield f"create or replace temp table {name} as\n{sql}"
             return
         found = self._found(name, sql)
+        self._kept[name] = found.keys()
         if found:
             yield from self._parts_of(sql, found)
             sql = _of_parts(sql)
@@ -186,11 +188,14 @@ class KeptDays:
             self._of_window[name] = str(self._ask(f"select {_DIGEST} from {name} as t")[0][0])
         return self._of_window[name]
 
-    def _parts_of(self, sql: str, found: Iterable[date]) -> Iterator[str]:
+    def _parts_of(self, sql: str, found: Mapping[date, str]) -> Iterator[str]:
         """Views of what the SQL reads, of the days that are not found."""
         for read in _reads(sql):
             if read in _TIMES:
                 rows = f"from {read}\nwhere {_outside(_TIMES[read], found)}"
+                if self._kept.get(read) == found.keys():
+                    # The same rows, and no kept file is opened to find that it has none of them.
+                    rows = f"from fresh_{read}"
                 if self._parts.get(read) != rows:
                     self._parts[read] = rows
                     yield f"create or replace temp view part_{read} as\n{rows}"

@@ -5,5 +5,6 @@ select distinct
     unnest(generate_series(hour_of(min_time), max_time, interval 1 hour)) as hour
 from objects
 where format = 'lattice_access'
+    and contains(log_object, '/svc-')
     and subscription_of(log_object) = 'service'
     and rows > 0
