@@ -38,7 +38,7 @@ FIRST_SCREEN = ("edge_health", "denied_callers", "new_edges", "gone_edges")
 WITH_SOURCES = (*FIRST_SCREEN, "source_freshness", "silent_source")
 """And whether a source is quiet, which the dashboard asks beside them."""
 HISTORY_HOURS = 168
-_ALWAYS_HELD = ("denials", "delivered_objects", "hourly_calls", "earlier_calls", "present_calls", "failed_minutes")
+_ALWAYS_HELD = ("denials", "delivered_objects", "recent_calls", "earlier_calls", "present_calls", "failed_minutes")
 HELD = {"-1h": (*_ALWAYS_HELD, "timed_requests"), "-24h": _ALWAYS_HELD}
 """What a session that asks often keeps in memory (Session.hold), by window."""
 

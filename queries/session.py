@@ -150,7 +150,7 @@ class Session:
         """Keep the rows of these views in memory until the lake moves, for a session that asks about them often.
 
         The same rows under the same names; what the views are made of is read once instead of once a question. Worth
-        it for `denials` (few rows, found among many), `hourly_calls`, `earlier_calls`, `present_calls`,
+        it for `denials` (few rows, found among many), `recent_calls`, `earlier_calls`, `present_calls`,
         `failed_minutes` and `delivered_objects`, and in windows of a few hours for `timed_requests`. Of `minute_calls`
         and `failed_minutes` the hours of the window are kept.
         """

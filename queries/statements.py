@@ -82,6 +82,7 @@ VIEWS = (
     "minute_calls",
     "failed_minutes",
     "hourly_calls",
+    "recent_calls",
     "calls",
     "timed_requests",
     "latencies",

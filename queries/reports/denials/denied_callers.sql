@@ -46,9 +46,7 @@ spans as (
         h.callee,
         h.hour as begins,
         h.last_ok
-    from hourly_calls as h
-    where h.hour < kept_from()
-        or h.hour >= kept_until()
+    from recent_calls as h
     union all
     select
         d.caller,
