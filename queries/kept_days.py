@@ -55,10 +55,11 @@ BY_DAY = {
     "address_names": "hour",
     "hourly_callers": "hour",
     "daily_calls": "day",
+    "accepted_pairs": "day",
 }
 """Tables that are kept, and the column that says of which day a row is."""
-_WHOLE_DAYS = "daily_calls"
-"""A table of the days that are over alone: what came after is asked by the hour."""
+_WHOLE_DAYS = {"daily_calls", "accepted_pairs"}
+"""Tables of the days that are over alone: what came after is asked by the hour."""
 _VIEWS = {"hour_counts": "hour"}
 """Views of whose rows the same holds."""
 _NOT_KEPT = {"own_subscriptions": "hour", "corrected_hours": "hour", "corrected_minutes": "minute"}
@@ -100,7 +101,7 @@ class KeptDays:
         self._missing: list[tuple[str, date, str]] = []
 
     def bounds(self, otherwise: datetime) -> Iterator[str]:
-        """The statements that say from when until when `daily_calls` has calls; `otherwise`: an empty span there."""
+        """The statements that say from when until when whole days have rows; `otherwise`: an empty span there."""
         first, end = otherwise, otherwise
         if self._days:
             first, end = _midnight(self._days[0]), _midnight(self._days[-1] + timedelta(days=1))
@@ -117,7 +118,7 @@ class KeptDays:
         if found:
             yield from self._parts_of(sql, found)
             sql = _of_parts(sql)
-        if name == _WHOLE_DAYS:
+        if name in _WHOLE_DAYS:
             missing = ", ".join(f"date '{day}'" for day in self._days if day not in found)
             sql = f"from (\n{sql}\n)\nwhere {f'day in ({missing})' if missing else 'false'}"
         yield f"create or replace temp table fresh_{name} as\n{sql}"

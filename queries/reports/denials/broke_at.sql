@@ -99,15 +99,14 @@ accepted_hours as (
         h.hour,
         sum(h.flows) as flows
     from packet_pairs as p
-    inner join flow_hours as h
+    inner join accepted_flows as h
         on p.caller_ip = h.src_ip
         and p.target_ip = h.dst_ip
         and p.target_port = h.server_port
         and p.direction is not distinct from h.direction
         and p.vpc is not distinct from h.vpc
         and p.interface_id is not distinct from h.interface_id
-    where h.action = 'ACCEPT'
-        and h.hour < $since
+    where h.hour < $since
     group by all
     having sum(h.flows) > 0
 ),

@@ -119,15 +119,14 @@ accepted as (
         sum(f.flows)::bigint as flows,
         max(f.hour) as hour
     from refused as r
-    inner join flow_hours as f
+    inner join accepted_flows as f
         on r.caller_ip = f.src_ip
         and r.target_ip = f.dst_ip
         and r.target_port = f.server_port
         and r.direction is not distinct from f.direction
         and r.vpc is not distinct from f.vpc
         and r.interface_id is not distinct from f.interface_id
-    where f.action = 'ACCEPT'
-        and f.hour < $until
+    where f.hour < $until
     group by r.caller, r.callee
     having sum(f.flows) > 0
 ),
