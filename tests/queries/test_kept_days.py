@@ -146,7 +146,7 @@ def test_every_report_answers_the_same(lake: Lake) -> None:
 
 
 def test_an_hour_that_was_taken_back_is_not_when_somebody_was_let_in() -> None:
-    # From .5 3 at 9, and 2 at 10 that were taken back; from .6 nothing is left; from .7 4 at 12, of records without a VPC.
+    # From .5 3 at 9, and 2 at 10 that were taken back; from .6 nothing is left; from .7 4 at 12, without a VPC.
     flows = """
         (9, '10.0.0.5', 'vpc-a', 3), (10, '10.0.0.5', 'vpc-a', 2), (10, '10.0.0.5', 'vpc-a', -2),
         (11, '10.0.0.6', 'vpc-a', 1), (11, '10.0.0.6', 'vpc-a', -1),
