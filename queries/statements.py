@@ -14,7 +14,7 @@ from ingest.lake import vocabulary
 from ingest.lake.schema import Table
 from queries.header import split_header
 
-MACROS = ("names", "addresses", "quantiles", "more_than_usual", "time", "delivery_names", "guide")
+MACROS = ("names", "addresses", "quantiles", "more_than_usual", "remembered", "time", "delivery_names", "guide")
 MACROS_ON_VIEWS = (
     "called_vpcs",
     "deliveries",
